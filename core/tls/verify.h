@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* verify: how a client judges a server's chain: np_tls_verify_ops (cred.h) on BearSSL's path check.
+ *
+ * With `roots`: every certificate is signed by the next and the last by a root of the bundle, in
+ * this order; CA, path length and key usage right; all within their dates; RSA of 2048 bits or
+ * more, P-256 or P-384; no SHA-1; the leaf is for TLS servers and, if a name was asked for, names
+ * it in subjectAltName (DNS name or IP address; the common name never counts). Not supported, and
+ * so refused: critical name constraints, critical extended key usage, RSA-PSS signed certificates.
+ * Not checked: revocation.
+ * With `pin`: the leaf's public key has this hash. Both may be given, and both then count.
+ * With neither (tls=1) only the leaf's form and key size are checked.
+ *
+ * Dates are compared with the larger of wall clock and `floor_s`: a board that starts in 1970 still
+ * refuses what was expired when the program was built, and accepts what is valid then.
+ */
+#ifndef NP_CORE_TLS_VERIFY_H
+#define NP_CORE_TLS_VERIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/tls/cred.h"
+#include "core/tls/verify_roots.h"
+
+/* A moment that has passed wherever this program runs: 2026-02-01. A build may raise it. */
+#ifndef NP_TLS_BUILD_S
+#define NP_TLS_BUILD_S 1769904000
+#endif
+
+#define NP_VERIFY_TEXT_CAP 160u
+
+/* The last verdict, for the log. */
+struct np_verify_report {
+    enum np_tls_reason reason;
+    bool is_clock_low;             /* the wall clock is before floor_s, which was used instead */
+    char text[NP_VERIFY_TEXT_CAP]; /* "certificate 1 (server.example.com): expired on 2026-01-31" */
+};
+
+struct np_verify_policy {
+    const struct np_roots *roots; /* NULL: no path check */
+    const uint8_t *pin;           /* 32 bytes, NULL: none */
+    int64_t (*wall_s)(void *ctx); /* seconds since 1970, 0 = unknown; only used with roots */
+    void *clock_ctx;
+    int64_t floor_s;                 /* time known to have passed; NP_TLS_BUILD_S or later */
+    struct np_verify_report *report; /* filled by each `end`; NULL: not wanted */
+};
+
+/* For np_tls_trust; its policy is a struct np_verify_policy. */
+extern const struct np_tls_verify_ops np_verify_ops;
+
+#endif

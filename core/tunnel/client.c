@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/tunnel/client.h"
+
+#include "core/np_app_state.h"
+#include "core/tunnel/door.h"
+#include "core/tunnel/health.h"
+
+static void on_answer_timeout(struct np_timer *timer, uint64_t now_ms)
+{
+    (void)now_ms;
+    np_instance_fail(NP_CONTAINER(timer, struct np_instance, timer), NP_ERR_TIMED_OUT, "handshake");
+}
+
+static void on_connected(struct np_instance *instance, uint32_t handle)
+{
+    struct np_app *app = instance->app;
+    struct np_key key = {instance->settings->key, instance->settings->key_len};
+    uint8_t hello[NP_MAX_KEY + 1];
+
+    instance->hello_handle = handle;
+    np_plat_retag(app->plat, handle, np_tag(NP_TAG_CONTROL, 0, instance->index));
+    uint32_t len = np_hello_encode(hello, key);
+    enum np_err err = np_flow_give_all(app->plat, handle, hello, len);
+    if (err != NP_OK) {
+        np_instance_fail(instance, err, "handshake");
+        return;
+    }
+    np_line_decoder_init(&instance->control.in, key, NP_DIALECT_HELLO_CAP);
+    np_plat_interest(app->plat, handle, NP_EV_READ);
+    np_instance_set_state(instance, NP_INSTANCE_EXPECT_ANSWER);
+    instance->timer.fire = on_answer_timeout;
+    np_timer_start(&app->timers, &instance->timer, app->now_ms + app->tuning->handshake_timeout_ms);
+}
+
+static void on_dialled(void *owner, enum np_err err, uint32_t handle)
+{
+    struct np_instance *instance = owner;
+
+    instance->dial = 0;
+    if (err != NP_OK) {
+        np_instance_fail(instance, err, "server not reached");
+        return;
+    }
+    on_connected(instance, handle);
+}
+
+void np_client_start(struct np_instance *instance)
+{
+    uint32_t handle;
+
+    np_instance_set_state(instance, NP_INSTANCE_EXPECT_SERVER);
+    instance->counters.dials++;
+    enum np_err err =
+        np_dial_start(instance, &instance->tunnel, instance->app->tuning->tcp_dial_timeout_ms,
+                      on_dialled, instance, &instance->dial, &handle);
+    if (err != NP_ERR_AGAIN) {
+        on_dialled(instance, err, handle);
+    }
+}
+
+void np_client_stop(struct np_instance *instance)
+{
+    np_dial_cancel(instance, instance->dial);
+    instance->dial = 0;
+    if (instance->hello_handle != NP_HANDLE_NONE) {
+        np_plat_tcp_close(instance->app->plat, instance->hello_handle);
+        instance->hello_handle = NP_HANDLE_NONE;
+    }
+}
+
+/* Forward: visitors come in here, before the first launch can be wanted. */
+static enum np_err prepare_doors(struct np_instance *instance)
+{
+    if (instance->flow != '+') {
+        np_door_close(instance);
+        return NP_OK;
+    }
+    return np_door_open(instance, &instance->target);
+}
+
+/* The server says what its pool connections are. Never less than this side asks for: the answer is
+ * plain text, and somebody between may have changed it. */
+static bool take_tls(struct np_instance *instance, uint8_t tls)
+{
+    const struct np_settings *settings = instance->settings;
+    enum np_err err = NP_OK;
+
+    if (tls < settings->tls) {
+        np_instance_fail(instance, NP_ERR_UNSUPPORTED,
+                         "the server's tls= is below the one asked for here");
+        return false;
+    }
+    if (tls == 0 && settings->pin_given) {
+        np_instance_fail(instance, NP_ERR_UNSUPPORTED,
+                         "the server has no TLS, but pin= is given here");
+        return false;
+    }
+    if (tls != 0 && NP_HAS_TLS == 0) {
+        np_instance_fail(instance, NP_ERR_UNSUPPORTED,
+                         "the server asks for TLS, which this build does not carry");
+        return false;
+    }
+    instance->tls = tls;
+    if (tls != 0) {
+        err = instance->secure == NULL ? NP_ERR_UNSUPPORTED
+                                       : np_secure_use_level(instance->secure, tls);
+    }
+    if (err != NP_OK) {
+        np_instance_fail(instance, err, "the server's certificate can't be checked");
+    }
+    return err == NP_OK;
+}
+
+static void accept_answer(struct np_instance *instance, const struct np_answer *answer)
+{
+    struct np_app *app = instance->app;
+    uint32_t handle = instance->hello_handle;
+    char local[NP_ADDR_TEXT_CAP], peer[NP_ADDR_TEXT_CAP];
+
+    if (!take_tls(instance, answer->tls)) {
+        return;
+    }
+    instance->hello_handle = NP_HANDLE_NONE;
+    np_timer_stop(&app->timers, &instance->timer);
+    np_control_open(instance, handle);
+    instance->flow = answer->flow;
+    enum np_err err = prepare_doors(instance);
+    if (err != NP_OK) {
+        np_instance_fail(instance, err, "target address not bound");
+        return;
+    }
+    if ((answer->extensions & NP_DIALECT_EXT_UDP_FRAMES) != 0) {
+        struct np_signal ext = {0};
+        ext.kind = NP_SIGNAL_EXT;
+        ext.extensions = NP_DIALECT_EXT_UDP_FRAMES;
+        if (np_control_send(instance, &ext) == NP_OK) {
+            instance->control.extensions = NP_DIALECT_EXT_UDP_FRAMES;
+        }
+    }
+    np_addr_format(&instance->control.local, local, sizeof local);
+    np_addr_format(&instance->control.peer, peer, sizeof peer);
+    np_log_write(&instance->log, NP_LOG_INFO, "Tunnel handshaked: %s <-> %s", local, peer);
+    np_instance_set_state(instance, NP_INSTANCE_UP);
+    np_connpool_start(instance, instance->settings->min, answer->max);
+    np_health_start(instance);
+}
+
+/* A server that has not noticed our restart takes the new connection for a pool connection and
+ * sends an id.
+ * It will see our hello on it and let the old client go: try again at once, the first time. */
+static bool is_taken_for_pool(struct np_instance *instance, const uint8_t *bytes, uint32_t len)
+{
+    uint32_t id;
+    return instance->control.in.len == 0 && len >= NP_DIALECT_ID_LEN &&
+           np_id_parse(&id, (const char *)bytes);
+}
+
+void np_client_on_answer_event(struct np_instance *instance, uint32_t flags)
+{
+    struct np_plat *plat = instance->app->plat;
+    struct np_line_decoder *in = &instance->control.in;
+    struct np_answer answer;
+    const uint8_t *span;
+    uint32_t taken = 0;
+    (void)flags;
+
+    int32_t got = np_plat_tcp_peek(plat, instance->hello_handle, &span);
+    if (got == NP_ERR_AGAIN) {
+        return;
+    }
+    if (got < 0) {
+        np_instance_fail(instance, (enum np_err)got,
+                         "server closed the handshake (wrong password, or it serves another)");
+        return;
+    }
+    if (is_taken_for_pool(instance, span, (uint32_t)got)) {
+        np_plat_tcp_consume(plat, instance->hello_handle, (uint32_t)got);
+        np_instance_fail(instance, NP_ERR_STATE, "server still holds the connection before this");
+        return;
+    }
+    enum np_err err = np_line_decoder_feed(in, span, (uint32_t)got, &taken);
+    np_plat_tcp_consume(plat, instance->hello_handle, taken);
+    if (err == NP_ERR_AGAIN) {
+        return;
+    }
+    if (err == NP_OK) {
+        err = np_answer_parse(&answer, in->text, in->len);
+    }
+    if (err != NP_OK) {
+        np_instance_fail(instance, err, "answer of the server not understood (wrong password?)");
+        return;
+    }
+    accept_answer(instance, &answer);
+}

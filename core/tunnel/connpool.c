@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/tunnel/connpool.h"
+
+#include <string.h>
+
+#include "core/np_app_state.h"
+
+#define MAX_ID_TRIES 16u /* for one that can be sent with this key; a bad key has none */
+
+static bool is_client(const struct np_instance *instance)
+{
+    return instance->settings->role == NP_ROLE_CLIENT;
+}
+
+/* ---- ids ------------------------------------------------------------------------------------- */
+
+static uint32_t *bucket_of(struct np_app *app, const struct np_instance *instance, uint32_t id)
+{
+    uint32_t hash = (id ^ (instance->index * 0x9e3779b9u)) * 0x85ebca6bu;
+    return &app->conn_buckets[(hash ^ (hash >> 16)) & (app->plan.conn_buckets - 1)];
+}
+
+static void insert_id(struct np_conn *conn)
+{
+    uint32_t *bucket = bucket_of(conn->instance->app, conn->instance, conn->id);
+    conn->next_by_id = *bucket;
+    *bucket = (conn->self & NP_POOL_INDEX_MASK) + 1;
+}
+
+static void remove_id(struct np_conn *conn)
+{
+    struct np_app *app = conn->instance->app;
+    uint32_t *link = bucket_of(app, conn->instance, conn->id);
+    uint32_t mine = (conn->self & NP_POOL_INDEX_MASK) + 1;
+
+    while (*link != 0 && *link != mine) {
+        struct np_conn *other = np_pool_at(&app->conns, *link - 1);
+        link = &other->next_by_id;
+    }
+    if (*link == mine) {
+        *link = conn->next_by_id;
+    }
+}
+
+struct np_conn *np_connpool_find(struct np_instance *instance, uint32_t id)
+{
+    struct np_app *app = instance->app;
+
+    for (uint32_t i = *bucket_of(app, instance, id); i != 0;) {
+        struct np_conn *conn = np_pool_at(&app->conns, i - 1);
+        if (conn->id == id && conn->instance == instance) {
+            return conn;
+        }
+        i = conn->next_by_id;
+    }
+    return NULL;
+}
+
+/* ---- life of a connection -------------------------------------------------------------------- */
+
+static void on_conn_timer(struct np_timer *timer, uint64_t now_ms);
+
+static struct np_conn *acquire(struct np_instance *instance)
+{
+    uint32_t self;
+    struct np_conn *conn = np_pool_acquire(&instance->app->conns, &self);
+
+    if (conn == NULL) {
+        np_log_limited(&instance->log, NP_SITE_MEMORY, instance->app->now_ms, NP_LOG_WARN,
+                       "Pool connection refused: all %u are in use", instance->app->plan.conns);
+        return NULL;
+    }
+    conn->instance = instance;
+    conn->self = self;
+    conn->timer.fire = on_conn_timer;
+    return conn;
+}
+
+/* Takes it out of every list and frees it; the platform handle lives on. */
+static void release(struct np_conn *conn)
+{
+    struct np_app *app = conn->instance->app;
+    struct np_connpool *pool = &conn->instance->pool;
+
+    np_timer_stop(&app->timers, &conn->timer);
+    if (conn->state == NP_CONN_IDLE) {
+        remove_id(conn);
+        np_list_remove(&pool->idle, &conn->node);
+    } else {
+        np_list_remove(&pool->opening, &conn->node);
+    }
+    np_pool_release(&app->conns, conn->self);
+}
+
+void np_conn_close(struct np_conn *conn)
+{
+    if (conn->dial != 0) {
+        np_dial_cancel(conn->instance, conn->dial);
+    }
+    np_channel_release(conn->instance->app, conn->channel);
+    if (conn->handle != NP_HANDLE_NONE) {
+        /* A launch for it may be on its way: a FIN would show its visitor an orderly end. */
+        np_plat_tcp_abort(conn->instance->app->plat, conn->handle);
+    }
+    release(conn);
+}
+
+/* Conn is filed under its id: a kept launch or a waiting visitor may want it. */
+static void become_idle(struct np_conn *conn)
+{
+    struct np_instance *instance = conn->instance;
+    struct np_connpool *pool = &instance->pool;
+
+    conn->state = NP_CONN_IDLE;
+    conn->idle_since_ms = instance->app->now_ms;
+    insert_id(conn);
+    np_list_insert_last(&pool->idle, &conn->node);
+    pool->arrived++;
+    if (pool->idle.count > pool->peak) {
+        pool->peak = pool->idle.count;
+    }
+    if (!np_launch_match(conn)) {
+        np_launch_serve_waiting(instance);
+    }
+}
+
+/* ---- client: dialling ------------------------------------------------------------------------ */
+
+static void on_retry(struct np_timer *timer, uint64_t now_ms)
+{
+    struct np_connpool *pool = NP_CONTAINER(timer, struct np_connpool, retry);
+    (void)now_ms;
+    np_connpool_fill(NP_CONTAINER(pool, struct np_instance, pool));
+}
+
+/* A dial or an id failed: wait, longer each time; say it once. */
+static void back_off(struct np_instance *instance, const char *cause)
+{
+    struct np_connpool *pool = &instance->pool;
+    struct np_app *app = instance->app;
+
+    if (!pool->is_down) {
+        np_log_limited(&instance->log, NP_SITE_POOL_DIAL, app->now_ms, NP_LOG_WARN,
+                       "Pool connection failed: %s", cause);
+    }
+    pool->is_down = true;
+    if (!np_timer_is_running(&pool->retry)) {
+        uint32_t wait_ms = np_backoff_wait_ms(&pool->backoff, np_rng_next(&app->rng));
+        np_timer_start(&app->timers, &pool->retry, app->now_ms + wait_ms);
+    }
+}
+
+void np_conn_fail(struct np_conn *conn, const char *cause)
+{
+    struct np_instance *instance = conn->instance;
+
+    np_conn_close(conn);
+    back_off(instance, cause);
+    np_connpool_fill(instance);
+}
+
+static void expect_id(struct np_conn *conn)
+{
+    struct np_app *app = conn->instance->app;
+
+    conn->state = NP_CONN_EXPECT_ID;
+    np_plat_interest(app->plat, conn->handle, NP_EV_READ);
+    np_timer_start(&app->timers, &conn->timer, app->now_ms + NP_ID_TIMEOUT_MS);
+}
+
+static void on_connected(struct np_conn *conn, uint32_t handle)
+{
+    struct np_app *app = conn->instance->app;
+
+    conn->handle = handle;
+    np_plat_retag(app->plat, handle, np_tag(NP_TAG_CONN, 0, conn->self & NP_POOL_INDEX_MASK));
+    np_plat_tcp_keepalive(app->plat, handle, app->tuning->report_interval_ms);
+    if (conn->instance->tls != 0) {
+        np_conn_secure(conn);
+    } else {
+        expect_id(conn);
+    }
+}
+
+static void on_dialled(void *owner, enum np_err err, uint32_t handle)
+{
+    struct np_conn *conn = owner;
+
+    conn->dial = 0;
+    if (err == NP_OK) {
+        on_connected(conn, handle);
+        return;
+    }
+    np_conn_fail(conn, np_cause_text(err));
+}
+
+static enum np_err dial_one(struct np_conn *conn, uint32_t *handle)
+{
+    struct np_instance *instance = conn->instance;
+    return np_dial_start(instance, &instance->tunnel, instance->app->tuning->tcp_dial_timeout_ms,
+                         on_dialled, conn, &conn->dial, handle);
+}
+
+/* Starts one connection. False if it failed at once or nothing is left to start it with. */
+static bool open_one(struct np_instance *instance)
+{
+    struct np_conn *conn = acquire(instance);
+    uint32_t handle;
+
+    if (conn == NULL) {
+        back_off(instance, np_err_text(NP_ERR_NO_MEMORY));
+        return false;
+    }
+    conn->state = NP_CONN_DIALING;
+    np_list_insert_last(&instance->pool.opening, &conn->node);
+    instance->counters.dials++;
+    enum np_err err = dial_one(conn, &handle);
+    if (err == NP_ERR_NO_HANDLES && instance->pool.opening.count == 1 &&
+        np_launch_reclaim(instance)) {
+        err = dial_one(conn, &handle); /* the waiting visitors held what they wait for */
+    }
+    if (err == NP_OK) {
+        on_connected(conn, handle);
+    } else if (err != NP_ERR_AGAIN) {
+        np_conn_close(conn);
+        back_off(instance, np_cause_text(err));
+        return false;
+    }
+    return true;
+}
+
+/* One until one works again; over TLS also until the server's certificate was found right. */
+static uint32_t dials_at_a_time(const struct np_instance *instance)
+{
+    const struct np_connpool *pool = &instance->pool;
+    bool is_unproven = instance->tls != 0 && !pool->is_proven;
+
+    return pool->is_down || is_unproven ? 1 : instance->app->plan.pool_dials;
+}
+
+void np_connpool_fill(struct np_instance *instance)
+{
+    struct np_connpool *pool = &instance->pool;
+
+    if (!is_client(instance) || instance->state != NP_INSTANCE_UP) {
+        return;
+    }
+    while (pool->idle.count + pool->opening.count < pool->capacity &&
+           pool->opening.count < dials_at_a_time(instance) && !np_timer_is_running(&pool->retry)) {
+        if (!open_one(instance)) {
+            return;
+        }
+    }
+}
+
+static void read_id(struct np_conn *conn)
+{
+    struct np_instance *instance = conn->instance;
+    int32_t got = np_conn_recv(conn, (uint8_t *)conn->id_text + conn->id_len,
+                               NP_DIALECT_ID_LEN - conn->id_len);
+    if (got == NP_ERR_AGAIN) {
+        np_conn_watch(conn);
+        return;
+    }
+    if (got > 0) {
+        conn->id_len = (uint8_t)(conn->id_len + got);
+        if (conn->id_len < NP_DIALECT_ID_LEN) {
+            return;
+        }
+    }
+    if (got < 0 || !np_id_parse(&conn->id, conn->id_text) ||
+        np_connpool_find(instance, conn->id) != NULL) {
+        np_conn_fail(conn, np_err_text(got < 0 ? (enum np_err)got : NP_ERR_PROTOCOL));
+        return;
+    }
+    np_timer_stop(&instance->app->timers, &conn->timer);
+    np_list_remove(&instance->pool.opening, &conn->node);
+    instance->pool.is_proven = true;
+    if (instance->pool.is_down) {
+        instance->pool.is_down = false;
+        np_log_limited(&instance->log, NP_SITE_POOL_BACK, instance->app->now_ms, NP_LOG_INFO,
+                       "Pool connections work again");
+    }
+    np_backoff_reset(&instance->pool.backoff);
+    become_idle(conn);
+    np_connpool_fill(instance);
+}
+
+/* ---- server: accepting ----------------------------------------------------------------------- */
+
+/* Whether launches with this id can be written with the key (protocol.md 2), for visitors that
+ * stand for short and long addresses. */
+static bool is_sendable(const struct np_instance *instance, uint32_t id)
+{
+    static const uint16_t ports[] = {7, 50000};
+    struct np_key key = {instance->settings->key, instance->settings->key_len};
+    struct np_signal launch = {0};
+    uint8_t line[NP_DIALECT_LINE_CAP + 1];
+
+    launch.kind = NP_SIGNAL_TCP;
+    launch.id = id;
+    launch.peer = instance->control.peer;
+    for (uint32_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+        launch.peer.port = ports[i];
+        if (np_signal_encode(line, key, &launch) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t new_id(struct np_instance *instance)
+{
+    uint32_t tries = 0;
+    uint32_t id;
+    do {
+        id = np_rng_next(&instance->app->rng);
+    } while (np_connpool_find(instance, id) != NULL ||
+             (++tries < MAX_ID_TRIES && !is_sendable(instance, id)));
+    return id;
+}
+
+static void send_id(struct np_conn *conn)
+{
+    struct np_instance *instance = conn->instance;
+    struct np_app *app = instance->app;
+    char id_text[NP_DIALECT_ID_LEN];
+
+    conn->id = new_id(instance);
+    np_id_format(id_text, conn->id);
+    np_timer_stop(&app->timers, &conn->timer);
+    np_plat_interest(app->plat, conn->handle, NP_EV_READ);
+    if (np_conn_send(conn, (const uint8_t *)id_text, sizeof id_text) != NP_OK) {
+        np_conn_close(conn);
+        return;
+    }
+    np_list_remove(&instance->pool.opening, &conn->node);
+    become_idle(conn);
+}
+
+void np_connpool_insert_accepted(struct np_instance *instance, uint32_t handle)
+{
+    struct np_app *app = instance->app;
+    struct np_connpool *pool = &instance->pool;
+
+    /* New connections may overtake the launches that take the old ones: a client that replaces what
+     * it has just used is beyond max for a moment. */
+    struct np_conn *conn = pool->idle.count < pool->max + NP_MAX_DIALS ? acquire(instance) : NULL;
+    if (conn == NULL) {
+        np_plat_tcp_close(app->plat, handle);
+        return;
+    }
+    conn->handle = handle;
+    np_plat_retag(app->plat, handle, np_tag(NP_TAG_CONN, 0, conn->self & NP_POOL_INDEX_MASK));
+    np_list_insert_last(&pool->opening, &conn->node);
+    if (instance->tls != 0) {
+        np_conn_expect_hello(conn);
+    } else {
+        send_id(conn);
+    }
+}
+
+void np_conn_on_secured(struct np_conn *conn)
+{
+    if (is_client(conn->instance)) {
+        expect_id(conn);
+        read_id(conn); /* it may have come with the end of the handshake */
+    } else {
+        send_id(conn);
+    }
+}
+
+/* ---- idle connections ------------------------------------------------------------------------ */
+
+static void lose(struct np_conn *conn)
+{
+    struct np_instance *instance = conn->instance;
+
+    instance->pool.lost_count++;
+    np_conn_close(conn);
+    np_connpool_fill(instance);
+}
+
+/* Bytes came before the launch. At the side that launches that is never data of a session; at the
+ * other the launch may be on its way, so they wait, unread. A server also looks for the hello of a
+ * client that was restarted: at once where the client never sends first, else only when the wait is
+ * over, so that no visitor's bytes are taken for one. */
+static void on_early_data(struct np_conn *conn, bool is_wait_over)
+{
+    struct np_instance *instance = conn->instance;
+    struct np_app *app = instance->app;
+    bool launches = np_instance_has_visitors(instance);
+    const uint8_t *span;
+
+    int32_t got = np_conn_peek(conn, &span);
+    if (got == NP_ERR_AGAIN) {
+        np_conn_watch(conn);
+        return;
+    }
+    if (got < 0) {
+        lose(conn);
+        return;
+    }
+    bool is_hello = np_conn_is_hello(conn, span, (uint32_t)got);
+    if (conn->channel == 0) {
+        np_plat_tcp_consume(app->plat, conn->handle, 0);
+    }
+    if (is_hello && (launches || is_wait_over)) {
+        np_server_on_restarted_client(instance);
+    } else if (is_wait_over) {
+        lose(conn);
+    } else if (!conn->has_data) {
+        conn->has_data = true;
+        np_plat_interest(app->plat, conn->handle, 0);
+        np_timer_start(&app->timers, &conn->timer, app->now_ms + NP_LAUNCH_WAIT_MS);
+    }
+}
+
+static void on_conn_timer(struct np_timer *timer, uint64_t now_ms)
+{
+    struct np_conn *conn = NP_CONTAINER(timer, struct np_conn, timer);
+    (void)now_ms;
+
+    if (conn->state == NP_CONN_IDLE) {
+        on_early_data(conn, true);
+    } else if (conn->state == NP_CONN_EXPECT_HELLO || conn->state == NP_CONN_HANDSHAKE) {
+        np_conn_on_secure_timeout(conn);
+    } else {
+        np_conn_fail(conn, np_err_text(NP_ERR_TIMED_OUT));
+    }
+}
+
+/* Failed, with nothing left to read: it needs no buffer any more. */
+static void on_dead(struct np_conn *conn)
+{
+    if (conn->state == NP_CONN_IDLE) {
+        lose(conn);
+    } else if (is_client(conn->instance)) {
+        np_conn_fail(conn, np_err_text(NP_ERR_RESET));
+    } else {
+        np_conn_close(conn);
+    }
+}
+
+void np_conn_on_event(struct np_conn *conn, uint32_t flags)
+{
+    if ((flags & NP_EV_ERROR) != 0 && np_conn_is_starved(conn)) {
+        on_dead(conn);
+    } else if (conn->state == NP_CONN_EXPECT_HELLO || conn->state == NP_CONN_HANDSHAKE) {
+        np_conn_on_secure_event(conn);
+    } else if (conn->state == NP_CONN_EXPECT_ID) {
+        read_id(conn);
+    } else if (conn->state == NP_CONN_IDLE) {
+        if ((flags & NP_EV_ERROR) != 0 && conn->has_data) {
+            lose(conn);
+        } else {
+            on_early_data(conn, false);
+        }
+    }
+}
+
+/* ---- the pool -------------------------------------------------------------------------------- */
+
+void np_connpool_init(struct np_instance *instance)
+{
+    struct np_connpool *pool = &instance->pool;
+
+    np_list_init(&pool->idle);
+    np_list_init(&pool->opening);
+    pool->retry.fire = on_retry;
+    pool->shrink.fire = np_connpool_on_shrink;
+    np_backoff_init(&pool->backoff, NP_DIAL_BACKOFF_MS, NP_DIAL_BACKOFF_MAX_MS);
+}
+
+void np_connpool_start(struct np_instance *instance, uint32_t min, uint32_t max)
+{
+    struct np_connpool *pool = &instance->pool;
+
+    uint32_t room = instance->app->plan.pool_conns;
+
+    max = max < room ? max : room;
+    min = min < room ? min : room;
+    pool->min = min < max ? min : max;
+    pool->max = min < max ? max : min;
+    pool->capacity = pool->min;
+    pool->errors = 0;
+    pool->peak = 0;
+    pool->thin_reports = 0;
+    pool->is_down = false;
+    pool->is_proven = false;
+    np_backoff_reset(&pool->backoff);
+    np_connpool_fill(instance);
+}
+
+void np_connpool_stop(struct np_instance *instance)
+{
+    struct np_connpool *pool = &instance->pool;
+    struct np_node *node;
+
+    while ((node = np_list_first(&pool->opening)) != NULL) {
+        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
+    }
+    while ((node = np_list_first(&pool->idle)) != NULL) {
+        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
+    }
+    np_timer_stop(&instance->app->timers, &pool->retry);
+    np_timer_stop(&instance->app->timers, &pool->shrink);
+}
+
+void np_connpool_flush(struct np_instance *instance)
+{
+    struct np_connpool *pool = &instance->pool;
+    struct np_node *node;
+
+    while ((node = np_list_first(&pool->idle)) != NULL) {
+        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
+    }
+    pool->errors = 0;
+    pool->peak = 0;
+    pool->thin_reports = 0;
+    pool->flushed_ms = instance->app->now_ms;
+    np_connpool_fill(instance);
+}
+
+bool np_connpool_reclaim(struct np_instance *instance, uint32_t keep)
+{
+    struct np_connpool *pool = &instance->pool;
+    struct np_list *from = pool->opening.count > 0 ? &pool->opening : &pool->idle;
+
+    if (from == &pool->idle && pool->idle.count <= keep) {
+        return false;
+    }
+    np_log_limited(&instance->log, NP_SITE_RECLAIM, instance->app->now_ms, NP_LOG_WARN,
+                   "No descriptor free for a session: an unused pool connection is closed");
+    struct np_conn *conn = NP_CONTAINER(from->head.prev, struct np_conn, node);
+    if (conn->handle != NP_HANDLE_NONE) {
+        /* A reset: its launch may be on the way, and no visitor may take this for a clean end. */
+        np_plat_tcp_abort(instance->app->plat, conn->handle);
+        conn->handle = NP_HANDLE_NONE;
+    }
+    np_conn_close(conn);
+    if (is_client(instance)) {
+        back_off(instance, np_cause_text(NP_ERR_NO_HANDLES)); /* it is dialled again, later */
+    }
+    return true;
+}
+
+struct np_conn *np_connpool_oldest(struct np_instance *instance)
+{
+    struct np_node *node = np_list_first(&instance->pool.idle);
+    return node == NULL ? NULL : NP_CONTAINER(node, struct np_conn, node);
+}
+
+struct np_conn *np_connpool_next(struct np_instance *instance, struct np_conn *conn)
+{
+    struct np_node *node = np_list_next(&instance->pool.idle, &conn->node);
+    return node == NULL ? NULL : NP_CONTAINER(node, struct np_conn, node);
+}
+
+uint32_t np_connpool_take(struct np_conn *conn, uint32_t *channel)
+{
+    struct np_instance *instance = conn->instance;
+    uint32_t handle = conn->handle;
+
+    *channel = conn->channel;
+    instance->pool.taken_ms = instance->app->now_ms;
+    release(conn);
+    if (is_client(instance)) {
+        np_connpool_grow(instance);
+        np_connpool_fill(instance);
+    }
+    return handle;
+}

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Builds static targets and tests what came out; ends with `N passed, N failed`.
+
+Usage: tests/cross/check.py [--no-twice] [--tell-sizes] TARGET ...
+  --no-twice    leaves the second build in another folder out
+  --tell-sizes  says what a program has over its GATE, but does not count it as failed
+The compilers and qemu come from tests/setup.sh --cross.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import elf
+import master
+import traffic
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD_S, UNIT_S = 900, 1200
+COUNT = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
+
+
+class Report:
+    passed = failed = 0
+
+    def __call__(self, target, what, wrong, start=None):
+        took = "" if start is None else f"{time.monotonic() - start:5.0f} s"
+        print(f"{'FAIL' if wrong else 'ok  '}  {target:<12} {what:<28} {took}", flush=True)
+        for line in wrong[:40]:
+            print(f"      {line}", flush=True)
+        self.failed += bool(wrong)
+        self.passed += not wrong
+        return not wrong
+
+
+class Target:
+    """A target as its file in toolchains/ describes it."""
+
+    def __init__(self, name):
+        self.name = name
+        path = os.path.join(ROOT, "toolchains", name + ".mk")
+        if name not in elf.ABI or not os.path.exists(path):
+            sys.exit(f"cross: {name}: want one of {' '.join(elf.ABI)}")
+        with open(path, encoding="utf-8") as f:
+            self.fields = dict(re.findall(r"^(\w+) :=[ ]?(.*)$", f.read(), re.M))
+        self.build = os.path.join(ROOT, "build", name)
+        self.program = os.path.join(self.build, "nodepass")
+        self.run = self.fields["QEMU"].split()
+
+    def command(self, program="nodepass"):
+        return [*self.run, os.path.join(self.build, program)]
+
+
+def call(command, limit, cwd=ROOT):
+    """(exit code or None, output)"""
+    try:
+        done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=limit, text=True, check=False)
+    except subprocess.TimeoutExpired as error:
+        return None, (error.stdout or b"").decode(errors="replace")
+    except OSError as error:
+        return -1, str(error)
+    return done.returncode, done.stdout
+
+
+def expect(command, pattern, limit=60, code=0):
+    got, output = call(command, limit)
+    if got == code and re.search(pattern, output, re.M):
+        return []
+    return [f"exit {got}, want {code} and {pattern!r}", *output.splitlines()[-20:]]
+
+
+def build(target):
+    code, output = call(["make", "-s", "-j2", f"T={target.name}", "all", "unit-program"], BUILD_S)
+    return [] if code == 0 else [f"exit {code}", *output.splitlines()[-20:]]
+
+
+def copy_sources(place, target):
+    """What git knows, and the fetched sources with this target's musl."""
+    for name in call(["git", "ls-files"], 60)[1].splitlines():
+        source, copy = os.path.join(ROOT, name), os.path.join(place, name)
+        if os.path.isfile(source):
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            shutil.copy2(source, copy)
+    deps = os.path.join(place, "build", "deps")
+    for name in ("inih", "bearssl", "musl", os.path.join("sysroot", target.name)):
+        shutil.copytree(os.path.join(ROOT, "build", "deps", name), os.path.join(deps, name),
+                        symlinks=True)
+
+
+def twice(target):
+    """Builds the sources in another folder as well: the same bytes must come out."""
+    with tempfile.TemporaryDirectory(prefix="np-twice-") as folder:
+        copy = os.path.join(folder, "a-folder-of-another-length")
+        copy_sources(copy, target)
+        code, output = call(["make", "-s", "-j2", f"T={target.name}"], BUILD_S, copy)
+        if code != 0:
+            return [f"exit {code}", *output.splitlines()[-20:]]
+        with open(target.program, "rb") as first, \
+                open(os.path.join(copy, "build", target.name, "nodepass"), "rb") as second:
+            return [] if first.read() == second.read() else ["the two programs differ"]
+
+
+def unit(target):
+    code, output = call(target.command("unit"), UNIT_S)
+    count = COUNT.findall(output)
+    if code == 0 and count and int(count[-1][0]) > 100 and count[-1][1] == "0":
+        return []
+    return [f"exit {code}", *[line for line in output.splitlines() if line[:2] != "ok"][-20:]]
+
+
+def check_file(report, target):
+    report(target.name, "static, stripped", elf.static(target.program))
+    report(target.name, "ABI", elf.abi(target.program, target.name))
+    report(target.name, "no floating point", elf.float_helpers(target.build))
+    wrong = elf.size(target.program, int(target.fields["GATE"]))
+    if wrong and "--tell-sizes" in sys.argv:
+        print(f"      {target.name}: {wrong[0]}", flush=True)
+    else:
+        report(target.name, "size", wrong)
+
+
+def check_run(report, target):
+    url = "server://key@127.0.0.1:10101/127.0.0.1:8080?tls=1"
+    report(target.name, "--version", expect([*target.command(), "--version"], r"^TLS: 1\.3$"))
+    report(target.name, "--check", expect([*target.command(), "--check", url], ""))
+    report(target.name, "--check of an error", expect(
+        [*target.command(), "--check", url + "&slot=12x"], "slot=12x", code=1))
+    start = time.monotonic()
+    report(target.name, "master, GET /info", master.answers(target.command()), start)
+    start = time.monotonic()
+    report(target.name, "unit tests", unit(target), start)
+    for tls in (0, 1):
+        start = time.monotonic()
+        wrong = traffic.carry(target.command(), target.command(), tls)
+        report(target.name, f"tunnel, tls={tls}", wrong, start)
+
+
+def check_pair(report, built):
+    """A tunnel between two of them: big-endian MIPS serves if it is there, aarch64 is client."""
+    ordered = sorted(built, key=lambda t: (not t.name.startswith("mips_"), t.name == "aarch64"))
+    server, client = ordered[0], ordered[-1]
+    for tls in (0, 1) if server is not client else ():
+        start = time.monotonic()
+        wrong = traffic.carry(server.command(), client.command(), tls)
+        report(server.name, f"tunnel to {client.name}, tls={tls}", wrong, start)
+
+
+def main():
+    names = [a for a in sys.argv[1:] if not a.startswith("-")]
+    if not names or set(sys.argv[1:]) - set(names) - {"--no-twice", "--tell-sizes"}:
+        sys.exit(__doc__.split("\n\n", 1)[1])
+    report, built = Report(), []
+    for target in [Target(name) for name in names]:
+        start = time.monotonic()
+        if not report(target.name, "build", build(target), start):
+            continue
+        built.append(target)
+        check_file(report, target)
+        if "--no-twice" not in sys.argv:
+            start = time.monotonic()
+            report(target.name, "two builds the same", twice(target), start)
+    with ThreadPoolExecutor(2) as runs:  # emulation is slow, and has one core each
+        list(runs.map(lambda target: check_run(report, target), built))
+    if built:
+        check_pair(report, built)
+    print(f"{report.passed} passed, {report.failed} failed")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

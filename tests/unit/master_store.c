@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The master's state on a simulated disk: everything comes back, damage is seen, faults are told.
+ */
+#include "core/master/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/np_plat.h"
+#include "tests/unit/master_rig.h"
+#include "tests/unit/np_test.h"
+
+#define TEXT_CAP 65536u
+
+static uint32_t load(struct master_rig *rig, const char *name, char *text)
+{
+    int32_t len = np_plat_blob_load(rig->ours, name, (uint8_t *)text, TEXT_CAP - 1);
+
+    text[len > 0 ? len : 0] = '\0';
+    return len > 0 ? (uint32_t)len : 0;
+}
+
+static void store(struct master_rig *rig, const char *name, const char *text, uint32_t len)
+{
+    NP_CHECK_INT(np_plat_blob_store(rig->ours, name, (const uint8_t *)text, len), NP_OK);
+}
+
+static void create(struct master_rig *rig, const char *url, char id[9])
+{
+    char body[512];
+
+    strcpy(body, "{\"url\":\"");
+    strcat(body, url);
+    strcat(body, "\"}");
+    NP_CHECK_INT(master_rig_ask(rig, "POST", "/instances", body), 201);
+    master_rig_last_id(rig, id);
+}
+
+static const char url_one[] = "client://k%2F%3B@10.0.0.1:1000/10.0.0.2:2000?mode=1";
+
+NP_TEST(master_store, everything_comes_back)
+{
+    static char before[TEXT_CAP], after[TEXT_CAP];
+    static struct master_rig rig;
+    char id[9], path[32] = "/instances/", key[33];
+
+    master_rig_open(&rig);
+    master_rig_start(&rig, NULL, NULL);
+    NP_CHECK(master_rig_logged(&rig, "API Key created: "));
+    create(&rig, url_one, id);
+    strcat(path, id);
+    NP_CHECK_INT(
+        master_rig_ask(&rig, "PATCH", path,
+                       "{\"alias\":\"; # = & % \\u0001 \\u00e4 \",\"restart\":false,"
+                       "\"meta\":{\"peer\":{\"sid\":\"[s]\",\"type\":\"=\",\"alias\":\"\\n\"},"
+                       "\"tags\":{\"\":\"\",\"a=b\":\"c&d\",\"x\":\"\"}},\"action\":\"stop\"}"),
+        200);
+    NP_CHECK_INT(master_rig_ask(&rig, "GET", path, NULL), 200);
+    strcpy(before, master_rig_body(&rig));
+    NP_CHECK(strstr(before, "\"tags\":{\"\":\"\",\"a=b\":\"c\\u0026d\",\"x\":\"\"}") != NULL);
+    memcpy(key, strstr(rig.log, "created: ") + 9, 32);
+    key[32] = '\0';
+    master_rig_kill(&rig);
+    master_rig_start(&rig, NULL, NULL);
+    NP_CHECK(master_rig_logged(&rig, key));
+    NP_CHECK_INT(master_rig_ask(&rig, "GET", path, NULL), 200);
+    NP_CHECK_STR(master_rig_body(&rig), before);
+    load(&rig, RIG_STATE, before);
+    master_rig_stop(&rig);
+    load(&rig, RIG_STATE, after);
+    NP_CHECK_STR(after, before);
+    load(&rig, RIG_STATE ".backup", after);
+    NP_CHECK_STR(after, before);
+    master_rig_close(&rig);
+}
+
+/* Each cut and each changed byte is seen, and the backup is taken. */
+NP_TEST(master_store, every_damage_is_seen)
+{
+    static char whole[TEXT_CAP], broken[TEXT_CAP], kept[TEXT_CAP];
+    static struct master_rig rig;
+    char id[9], found[9];
+
+    master_rig_open(&rig);
+    master_rig_start(&rig, NULL, NULL);
+    create(&rig, url_one, id);
+    master_rig_kill(&rig);
+    uint32_t len = load(&rig, RIG_STATE, whole);
+    for (uint32_t i = 0; i < len; i += 3) {
+        bool is_cut = i % 2 == 0;
+
+        np_test_context("byte %u", i);
+        memcpy(broken, whole, len);
+        broken[i] = (char)(broken[i] ^ 1);
+        store(&rig, RIG_STATE, broken, is_cut ? i : len);
+        store(&rig, RIG_STATE ".backup", whole, len);
+        master_rig_start(&rig, NULL, NULL);
+        NP_CHECK(master_rig_logged(&rig, "State file damaged: "));
+        NP_CHECK(master_rig_logged(&rig, "State taken from "));
+        master_rig_last_id(&rig, found);
+        NP_CHECK_STR(found, id);
+        load(&rig, RIG_STATE, kept);
+        NP_CHECK_STR(kept, whole); /* good again */
+        master_rig_kill(&rig);
+    }
+    master_rig_close(&rig);
+}
+
+NP_TEST(master_store, no_state_at_all)
+{
+    static struct master_rig rig;
+    char id[9];
+
+    master_rig_open(&rig);
+    store(&rig, RIG_STATE, "[nodepass]\nkey = 1\n", 19);
+    store(&rig, RIG_STATE ".backup", "x", 1);
+    master_rig_start(&rig, NULL, NULL);
+    NP_CHECK(master_rig_logged(&rig, "damaged too"));
+    NP_CHECK(master_rig_logged(&rig, "All instances of the state and the API key are lost"));
+    NP_CHECK(master_rig_logged(&rig, "API Key created: "));
+    master_rig_last_id(&rig, id);
+    NP_CHECK_STR(id, "");
+    master_rig_stop(&rig);
+    master_rig_start(&rig, "master://10.0.0.1:9000", NULL);
+    NP_CHECK(master_rig_logged(&rig, "No state directory: nothing is kept"));
+    create(&rig, url_one, id);
+    master_rig_stop(&rig);
+    master_rig_close(&rig);
+}
+
+NP_TEST(master_store, faults_of_the_disk)
+{
+    static char before[TEXT_CAP], after[TEXT_CAP];
+    static struct master_rig rig;
+    char id[9], other[9], path[32] = "/instances/";
+
+    master_rig_open(&rig);
+    master_rig_start(&rig, NULL, NULL);
+    create(&rig, url_one, id);
+    strcat(path, id);
+    load(&rig, RIG_STATE, before);
+    np_sim_host_trouble(rig.ours)->blob_full = NP_SIM_ALWAYS;
+    create(&rig, "client://10.0.0.1:1001/10.0.0.2:2000?mode=1", other);
+    NP_CHECK(master_rig_logged(&rig, "ERROR  State not saved: /state/nodepass.ini: "));
+    NP_CHECK_INT(master_rig_ask(&rig, "PATCH", path, "{\"alias\":\"x\"}"), 507);
+    NP_CHECK_INT(master_rig_ask(&rig, "DELETE", path, NULL), 507);
+    NP_CHECK_INT(master_rig_ask(&rig, "POST", "/info", "{\"alias\":\"x\"}"), 507);
+    NP_CHECK_INT(master_rig_ask(&rig, "GET", path, NULL), 200);
+    load(&rig, RIG_STATE, after);
+    NP_CHECK_STR(after, before);
+    np_sim_host_trouble(rig.ours)->blob_full = 0;
+    NP_CHECK_INT(master_rig_ask(&rig, "DELETE", path, NULL), 204);
+    master_rig_kill(&rig);
+    master_rig_start(&rig, NULL, NULL);
+    master_rig_last_id(&rig, id);
+    NP_CHECK_STR(id, other);
+    master_rig_kill(&rig);
+    load(&rig, RIG_STATE, before);
+    np_sim_host_trouble(rig.ours)->blob_io = NP_SIM_ALWAYS; /* can't be read: never replaced */
+    master_rig_start(&rig, NULL, NULL);
+    NP_CHECK(master_rig_logged(&rig, "State not read, and never replaced"));
+    np_sim_host_trouble(rig.ours)->blob_io = 0;
+    NP_CHECK_INT(master_rig_ask(&rig, "POST", "/info", "{\"alias\":\"x\"}"), 507);
+    master_rig_stop(&rig);
+    load(&rig, RIG_STATE, after);
+    NP_CHECK_STR(after, before);
+    master_rig_close(&rig);
+}
+
+NP_TEST(master_store, no_certificate_no_start)
+{
+    static struct master_rig rig;
+
+    master_rig_open(&rig);
+    master_rig_start(&rig, "master://10.0.0.1:9000?state=/state&tls=2&crt=/no&key=/no", NULL);
+    NP_CHECK(np_app_is_stopped(rig.app)); /* without its certificate it never serves plain */
+    NP_CHECK(master_rig_logged(&rig, "ERROR  /no: "));
+    np_app_deinit(rig.app);
+    NP_CHECK_INT(np_sim_host_handles(rig.ours), 0);
+    NP_CHECK_INT(np_app_objects_used(rig.app), 0);
+    rig.app = NULL;
+    master_rig_close(&rig);
+}

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# aarch64: 64-bit ARM with pages of 4 KB (MT7622 and later, IPQ807x, Raspberry Pi 3 and later).
+TRIPLE := aarch64-linux-gnu
+DEBIAN := arm64
+MUSL := aarch64-linux-musl
+ARCH := -mno-outline-atomics
+RUNTIME := libgcc
+QEMU := qemu-aarch64-static -cpu cortex-a53
+PAGE := 4096
+GATE := 327680
+include toolchains/cross.mk
