@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 import time
 import unittest
 
@@ -111,7 +112,7 @@ class Case(unittest.TestCase):
     port_base = int(os.environ.get("NP_E2E_PORTS", "10000"))
 
     def setUp(self):
-        self._next_port = self.port_base
+        self._next_port, self._port_lock = self.port_base, threading.Lock()
         self.dir = tempfile.mkdtemp(prefix="np-e2e-")
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         self.nodes = []
@@ -122,8 +123,9 @@ class Case(unittest.TestCase):
     def port(self):
         """A port of this test's own block that is free for TCP and UDP at the moment."""
         for _ in range(100):
-            port = self._next_port
-            self._next_port += 1
+            with self._port_lock:  # some tests ask from several threads
+                port = self._next_port
+                self._next_port += 1
             if net.is_free(port):
                 return port
         raise AssertionError("no free port in the block of this test")

@@ -302,10 +302,10 @@ class GoPeer:
     def listen_for_visitors(self):
         tcp = self.keep(socket.socket(net.family_of(self.target[0]), socket.SOCK_STREAM))
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        tcp.bind(self.target)
+        net.bind_patiently(tcp, self.target)
         tcp.listen(256)
         udp = self.keep(socket.socket(net.family_of(self.target[0]), socket.SOCK_DGRAM))
-        udp.bind(self.target)
+        net.bind_patiently(udp, self.target)
         self.spawn(self.accept_visitors, tcp)
         self.spawn(self.udp_visitors, udp)
 
@@ -435,7 +435,7 @@ class GoServer(GoPeer):
         self.answer = answer or "np://%d/%s#0" % (max_pool, flow)
         self.listener = socket.socket(net.family_of(tunnel[0]), socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(tunnel)
+        net.bind_patiently(self.listener, tunnel)
         self.listener.listen(256)
         self.denied = 0
         self.opened = 0

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Sockets: patterns with known hashes, visitors, a TCP target that obeys commands, a UDP echo."""
 import contextlib
+import errno
 import hashlib
 import os
 import select
@@ -59,6 +60,20 @@ def is_free(port):
             except OSError:
                 return False
     return True
+
+
+def bind_patiently(sock, address, seconds=3.0):
+    """Binds; a port that another program has for a moment (a probe, a name server's query) is
+    waited for."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            sock.bind(address)
+            return
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > end:
+                raise OSError(error.errno, "%s: %s" % (where(*address[:2]), error)) from error
+        time.sleep(0.02)
 
 
 def is_listening(port, udp=False):
