@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs every tier of tests, two lanes side by side, and ends with `N passed, N failed`.
+"""Runs every tier of tests, two lanes side by side, each tier in a network of its own, and ends with `N passed, N failed`.
 
 Usage: tests/check.py [--list] [TIER ...]        (no TIER: all; the build tiers always run)
 Each tier prints its own `N passed, N failed`; a tier that prints none, runs no test, or runs into
@@ -29,19 +29,19 @@ COUNT = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?",
 
 # name, lane, limit in seconds, command. Lane 0 runs first and alone: the builds.
 TIERS = [
-    ("build", 0, 300, "make -j2 all unit-program contract-programs simtest-program "
+    ("build", 0, 900, "make -j2 all unit-program contract-programs simtest-program "
      "tlspipe-program"),
-    ("build-poll", 0, 300, "make -j2 BACKEND=poll build/host-poll/nodepass contract-programs"),
-    ("build-san", 0, 400, "make -j2 SAN=1 build/host-san/nodepass unit-program contract-programs "
+    ("build-poll", 0, 900, "make -j2 BACKEND=poll build/host-poll/nodepass contract-programs"),
+    ("build-san", 0, 900, "make -j2 SAN=1 build/host-san/nodepass unit-program contract-programs "
      "simtest-program tlspipe-program"),
-    ("build-san-poll", 0, 300, "make -j2 SAN=1 BACKEND=poll contract-programs"),
-    ("build-musl", 0, 300, "make -j2 T=musl build/musl/nodepass contract-programs"),
-    ("build-clang", 0, 300, "make -j2 CC=clang B=build/host-clang build/host-clang/nodepass "
+    ("build-san-poll", 0, 900, "make -j2 SAN=1 BACKEND=poll contract-programs"),
+    ("build-musl", 0, 900, "make -j2 T=musl build/musl/nodepass contract-programs"),
+    ("build-clang", 0, 900, "make -j2 CC=clang B=build/host-clang build/host-clang/nodepass "
      "unit-program contract-programs"),
-    ("build-profiles", 0, 300, "for p in config/profiles/*.h; do p=$(basename $p .h); "
+    ("build-profiles", 0, 900, "for p in config/profiles/*.h; do p=$(basename $p .h); "
      "make -j2 PROFILE=$p build/host-$p/nodepass || exit 1; done"),
-    ("build-fuzz", 0, 300, "make -j2 SAN=fuzz fuzz-programs"),
-    ("build-lwip", 0, 600, "make -j2 lwip-tap contract-lwip-program && make -j2 SAN=1 "
+    ("build-fuzz", 0, 900, "make -j2 SAN=fuzz fuzz-programs"),
+    ("build-lwip", 0, 900, "make -j2 lwip-tap contract-lwip-program && make -j2 SAN=1 "
      "contract-lwip-program build/host-san/nodepass-lwip && for p in tiny small; do make -j2 SAN=1 "
      "PROFILE=$p build/host-$p-san/nodepass-lwip || exit 1; done"),
     ("unit", 1, 120, "build/host/unit"),
@@ -119,18 +119,6 @@ def time_left():
     return int(START + BUDGET_S - time.monotonic())
 
 
-def own_network():
-    """What to put before a command so that it has a loopback of its own: tiers run side by side,
-    and what else runs here would take their ports now and then. Nothing where that is not allowed.
-    """
-    prefix = ["unshare", "--net", "bash", "-c", 'ip link set lo up && exec "$@"', "bash"]
-    try:
-        works = subprocess.run(prefix + ["true"], capture_output=True, check=False).returncode == 0
-    except OSError:
-        works = False
-    return prefix if works else []
-
-
 def run_limited(command, limit, log):
     """Exit code of the command, or None when it ran into the limit (its whole group is ended)."""
     with open(log, "w", encoding="utf-8") as out:
@@ -195,10 +183,8 @@ def main():
     print(f"running {len(chosen)} tiers; details in build/check/", flush=True)
     totals = Totals()
     run_lane([t for t in chosen if t[1] == 0], totals, [])  # these may fetch sources
-    prefix = own_network()
-    lanes = [threading.Thread(target=run_lane,
-                              args=([t for t in chosen if t[1] == n], totals, prefix))
-             for n in (1, 2)]
+    lanes = [threading.Thread(target=run_lane, args=([t for t in chosen if t[1] == n], totals,
+                                                     ["tests/alone.sh"])) for n in (1, 2)]
     for lane in lanes:
         lane.start()
     for lane in lanes:

@@ -23,6 +23,8 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+from lib import patience  # pylint: disable=wrong-import-position
+
 DEFAULT_LIMIT = 40
 PORT_FIRST, PORT_BLOCK, PORT_BLOCKS = 10000, 100, 220
 
@@ -78,8 +80,7 @@ class Running:
     def __init__(self, test_id, test, first_block):
         self.test_id = test_id
         block, self.claim = claim_block(first_block)
-        self.limit = mark(test, "limit", DEFAULT_LIMIT)
-        self.limit *= float(os.environ.get("NP_E2E_SLOW", "1"))
+        self.limit = patience.Limit(mark(test, "limit", DEFAULT_LIMIT))
         self.report = tempfile.NamedTemporaryFile(prefix="np-e2e-report-", delete=False).name
         self.start = time.monotonic()
         sys.stdout.flush()
@@ -101,14 +102,14 @@ class Running:
     def poll(self):
         """None while it runs, else (outcome, text)."""
         pid, _ = os.waitpid(self.pid, os.WNOHANG)
-        timed_out = time.monotonic() - self.start > self.limit
+        timed_out = self.limit.is_over()
         if pid == 0 and not timed_out:
             return None
         self.end_group()
         if pid == 0:
             os.waitpid(self.pid, 0)
             self.take_report()
-            return "FAIL", "no end within %d s" % self.limit
+            return "FAIL", "no end within %d s" % self.limit.seconds
         return self.take_report()
 
     def take_report(self):

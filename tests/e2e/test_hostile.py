@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from lib import gomodel, goline, net
+from lib import goline, gomodel, net, patience
 from lib.case import Case, Tunnel, limit, need_program, need_root, quick, wait_until
 
 KEY = b"secret"
@@ -25,7 +25,7 @@ class Strangers(Case):
         return node, tunnel, visit
 
     def good_client(self, tunnel, visit, target, seconds=5.0, name="client"):
-        start = time.monotonic()
+        start = patience.Watch()
         client = self.node("client://secret@%s/%s?mode=2&min=4" % (
             net.where(*tunnel), target.where), name=name)
         client.wait_log("Tunnel handshaked", seconds)
@@ -33,7 +33,7 @@ class Strangers(Case):
         with net.connect(visit) as sock:
             sock.sendall(b"ECHO\n")
             self.assertEqual(net.exchange(sock, b"abc"), b"abc")
-        return time.monotonic() - start
+        return start.took()
 
     @quick
     def test_wrong_key_is_denied_and_others_are_served_at_once(self):

@@ -4,7 +4,7 @@ import json
 import re
 import time
 
-from lib import net, proc
+from lib import net, patience, proc
 from lib.case import alone, limit, quick, wait_until
 from lib.master import FIELDS, KEY_ID, Events, MasterCase
 
@@ -157,7 +157,7 @@ class Stream(MasterCase):
         grown = node.rss_kb() - base
         print("200 subscribers, one never reads: an event reaches all in %.0f ms (median, this "
               "test's threads included), memory +%d KB" % (sorted(late)[5] * 1000, grown))
-        self.assertLess(sorted(late)[5], 0.5 * proc.SLOW)
+        self.assertLess(sorted(late)[5], 0.5 * patience.SLOW)
         self.assertLess(grown, 12000 if not proc.is_sanitized() else 60000)
 
     @limit(60)

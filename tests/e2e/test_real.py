@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from lib import net, proc, services
+from lib import net, patience, services
 from lib.case import Case, have_ipv6, limit, need, need_program, quick, wait_until
 
 BIG = 200_000_000
@@ -80,13 +80,13 @@ class Throughput(Case):
                 rate = report["end"]["sum_received"]["bits_per_second"]
                 print("%s iperf3 %s: %.1f Gbit/s" % (name, " ".join(extra) or "up", rate / 1e9))
                 self.assertGreater(rate, 5e7)
-            rate = "%dM" % (20 / proc.SLOW)
+            rate = "%dM" % (20 / patience.SLOW)
             report = services.iperf3(self, port, visit, "-u", "-b", rate, "-l", "1200", "-t", "1")
             figures = report["end"]["sum"]
-            self.assertGreater(figures["packets"], 1000 / proc.SLOW)
+            self.assertGreater(figures["packets"], 1000 / patience.SLOW)
             # The receiver's own buffer holds 40 ms: on a busy machine it is the one that loses.
             self.assertLess(figures["lost_percent"], 25.0, figures)
-            self.check_nothing_lost(tunnel, 1000 * 1200 / proc.SLOW)
+            self.check_nothing_lost(tunnel, 1000 * 1200 / patience.SLOW)
 
     def check_nothing_lost(self, tunnel, at_least):
         """What came in at the visitors' end went out at the target's: byte for byte."""

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from lib import net, proc
+from lib import net, patience, proc
 
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 
@@ -69,12 +69,12 @@ def need_root():
 
 def wait_until(predicate, seconds=10.0, what="condition", step=0.02):
     """Returns the predicate's first true value; AssertionError after `seconds`."""
-    end = time.monotonic() + seconds * proc.SLOW
+    limit = patience.Limit(seconds)
     while True:
         value = predicate()
         if value:
             return value
-        if time.monotonic() > end:
+        if limit.is_over():
             raise AssertionError("not within %.1f s: %s" % (seconds, what))
         time.sleep(step)
 
