@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs every tier of tests, two lanes side by side, each tier in a network of its own, and ends with `N passed, N failed`.
+"""Runs every tier of tests, two lanes side by side, each tier in a network of its own (alone.sh),
+and ends with `N passed, N failed`.
 
 Usage: tests/check.py [--list] [TIER ...]        (no TIER: all; the build tiers always run)
 Each tier prints its own `N passed, N failed`; a tier that prints none, runs no test, or runs into
