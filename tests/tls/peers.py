@@ -55,7 +55,7 @@ def is_listening(port):
 
 def wait_listen(port, process):
     """False if the program ended instead."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + LIMIT_S
     while not is_listening(port):
         if process.child.poll() is not None:
             return False
@@ -119,7 +119,7 @@ class Process:
         """Exit code, with all output read."""
         code = self.child.wait(timeout=LIMIT_S)
         for reader in self.readers:
-            reader.join(timeout=10)
+            reader.join(timeout=LIMIT_S)
         return code
 
     def stdout(self):
@@ -128,7 +128,7 @@ class Process:
     def stderr(self):
         return "".join(self.err)
 
-    def wait_text(self, text, seconds=10):
+    def wait_text(self, text, seconds=LIMIT_S):
         end = time.monotonic() + seconds
         while text not in self.stderr() and text.encode() not in self.stdout():
             if time.monotonic() > end:
