@@ -5,7 +5,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
-# Choices: make T=musl BACKEND=poll SAN=1 MASTER=0 PROFILE=router CC=clang OPT=-O0 V=1
+# Choices: make T=musl BACKEND=poll SAN=1 MASTER=0 TLS=0 PROFILE=router CC=clang OPT=-O0 V=1
 T ?= host
 BACKEND ?= epoll
 SAN ?= 0
@@ -40,7 +40,8 @@ LINK_LIBS := -lpthread
 include toolchains/$(T).mk
 
 VARIANT := $(T)$(if $(filter poll,$(BACKEND)),-poll)$(if $(PROFILE),-$(PROFILE))
-VARIANT := $(VARIANT)$(if $(filter 0,$(MASTER)),-nomaster)$(if $(filter host1,$(T)$(LEAN)),-lean)
+VARIANT := $(VARIANT)$(if $(filter 0,$(MASTER)),-nomaster)$(if $(filter 0,$(CTL)),-noctl)$(if $(filter 0,$(TLS)),-notls)
+VARIANT := $(VARIANT)$(if $(filter host1,$(T)$(LEAN)),-lean)
 VARIANT := $(VARIANT)$(if $(filter 0,$(SAN)),,-$(patsubst 1,san,$(SAN)))
 B := build/$(VARIANT)
 INIH := build/deps/inih
@@ -53,6 +54,7 @@ endif
 
 CPPFLAGS = -I. -isystem $(INIH) -isystem $(BEARSSL)/inc -DNP_VERSION='"$(VERSION)"' $(INI_DEFS) \
 	$(if $(filter poll,$(BACKEND)),-DNP_POSIX_POLL) $(if $(filter 0,$(MASTER)),-DNP_MASTER=0) \
+	$(if $(filter 0,$(CTL)),-DNP_HAS_CTL=0) $(if $(filter 0,$(TLS)),-DNP_HAS_TLS=0) \
 	$(if $(filter 1,$(LEAN)),-DNP_POSIX_LEAN) \
 	$(if $(PROFILE),-DNP_PROFILE_HEADER='"config/profiles/$(PROFILE).h"') $(HARDEN)
 INI_DEFS := -DINI_HANDLER_LINENO=1 -DINI_USE_STACK=1 -DINI_MAX_LINE=4096
@@ -108,12 +110,13 @@ $(B)/deps/ini.o: $(INIH)/.pin $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $(INIH)/ini.c
 
-# Rebuilds everything when compiler or flags change.
+# Rebuilds everything when compiler or flags change, or which code has which.
+FLAGS = $(COMPILE) $(LINK) $(BEAR_HOT_OPT) $(COLD) $(HOT_CODE)
 $(B)/flags: FORCE $(if $(CROSS),$(SYSROOT)/.key)
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(COMPILE) $(LINK))' | cmp -s - $@ || \
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
 		{ command -v $(firstword $(CC)) > /dev/null || { echo "$(CC) is missing: \
-$(CC_HINT)" >&2; exit 1; }; echo '$(subst ','\'',$(COMPILE) $(LINK))' > $@; }
+$(CC_HINT)" >&2; exit 1; }; echo '$(subst ','\'',$(FLAGS))' > $@; }
 
 $(INIH)/.pin: toolchains/deps.txt toolchains/fetch.sh
 	@toolchains/fetch.sh inih $(INIH)
@@ -171,7 +174,7 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/\1#\2/p' $(filter-out %.d,$(MAKEFILE_LIST)) | awk -F'#' \
 		'{ n = split($$1, g, " "); for (i = 1; i <= n; i++) printf "  %-15s %s\n", g[i], $$2 }'
 	@echo "Choices: T=host|musl|$(subst $(eval ) ,|,$(TARGETS))" \
-		"BACKEND=epoll|poll SAN=1 MASTER=0 PROFILE=<config/profiles>" \
+		"BACKEND=epoll|poll SAN=1 MASTER=0 TLS=0 PROFILE=<config/profiles>" \
 		"CC=gcc|clang V=1 DEPS_DIR=<sources>"
 
 include $(wildcard tests/tests.mk port/mps2-an385/*.mk)

@@ -12,6 +12,7 @@
 #include "core/tls/cert_time.h"
 #include "core/tls/curves.h"
 #include "core/tls/key.h"
+#include "core/tls/sha512.h"
 
 #define CHAIN_MAX 10u
 #define SAME_NAME_MAX 3u /* roots with one name that are tried */
@@ -94,8 +95,8 @@ static void begin(void *mem, const void *policy, const char *name)
     }
     br_x509_minimal_init(&v->path, &br_sha256_vtable, NULL, 0);
     br_x509_minimal_set_hash(&v->path, br_sha256_ID, &br_sha256_vtable);
-    br_x509_minimal_set_hash(&v->path, br_sha384_ID, &br_sha384_vtable);
-    br_x509_minimal_set_hash(&v->path, br_sha512_ID, &br_sha512_vtable);
+    br_x509_minimal_set_hash(&v->path, br_sha384_ID, &np_sha384_class);
+    br_x509_minimal_set_hash(&v->path, br_sha512_ID, &np_sha512_class);
     br_x509_minimal_set_rsa(&v->path, br_rsa_pkcs1_vrfy_get_default());
     br_x509_minimal_set_ecdsa(&v->path, &np_tls_curves, br_ecdsa_i31_vrfy_asn1);
     br_x509_minimal_set_minrsa(&v->path, NP_RSA_MIN_BITS / 8);

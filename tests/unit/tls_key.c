@@ -9,6 +9,7 @@
 #include "core/tls/key_pair.h"
 #include "core/tls/pem.h"
 #include "core/tls/selfsigned.h"
+#include "core/tls/sha512.h"
 #include "tests/unit/np_test.h"
 #include "tests/unit/tls_files.h"
 
@@ -347,20 +348,20 @@ NP_TEST(tls_pss, odd_lengths)
         tls_random_fill(&seed, salt, 64);
         br_hmac_drbg_init(&rng, &br_sha256_vtable, salt, sizeof(salt));
         NP_CHECK(br_rsa_i31_keygen(&rng.vtable, &sk, priv, &pk, pub, bits, 65537) == 1);
-        len = np_pss_sign(&sk, &br_sha512_vtable, digest, salt, sig);
+        len = np_pss_sign(&sk, &np_sha512_class, digest, salt, sig);
         NP_CHECK_INT(len, (bits + 7) / 8);
-        NP_CHECK(np_pss_verify(&pk, &br_sha512_vtable, digest, sig, len));
-        NP_CHECK(!np_pss_verify(&pk, &br_sha384_vtable, digest, sig, len));
-        NP_CHECK(!np_pss_verify(&pk, &br_sha512_vtable, salt, sig, len));
+        NP_CHECK(np_pss_verify(&pk, &np_sha512_class, digest, sig, len));
+        NP_CHECK(!np_pss_verify(&pk, &np_sha384_class, digest, sig, len));
+        NP_CHECK(!np_pss_verify(&pk, &np_sha512_class, salt, sig, len));
         for (uint32_t i = 0; i < len; i += 19) {
             sig[i] ^= 0x10;
-            NP_CHECK(!np_pss_verify(&pk, &br_sha512_vtable, digest, sig, len));
+            NP_CHECK(!np_pss_verify(&pk, &np_sha512_class, digest, sig, len));
             sig[i] ^= 0x10;
         }
         sk.n_bitlen = 2047;
-        NP_CHECK_INT(np_pss_sign(&sk, &br_sha512_vtable, digest, salt, sig), 0);
+        NP_CHECK_INT(np_pss_sign(&sk, &np_sha512_class, digest, salt, sig), 0);
         sk.n_bitlen = 4097;
-        NP_CHECK_INT(np_pss_sign(&sk, &br_sha512_vtable, digest, salt, sig), 0);
+        NP_CHECK_INT(np_pss_sign(&sk, &np_sha512_class, digest, salt, sig), 0);
     }
 }
 
