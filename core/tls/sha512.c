@@ -120,7 +120,7 @@ static void encode(uint8_t *out, const uint64_t *words, uint32_t len)
     }
 }
 
-static void finish(const br_hash_class *const *ctx, void *dst)
+static void finish(const br_hash_class *const *ctx, uint8_t *out, uint32_t len)
 {
     br_sha384_context c = *(const br_sha384_context *)(const void *)ctx;
     const br_hash_class **self = &c.vtable;
@@ -133,7 +133,18 @@ static void finish(const br_hash_class *const *ctx, void *dst)
     }
     encode(tail, bits, sizeof(tail));
     update(self, tail, sizeof(tail));
-    encode(dst, c.val, c.vtable->desc >> BR_HASHDESC_OUT_OFF & BR_HASHDESC_OUT_MASK);
+    encode(out, c.val, len);
+}
+
+/* BearSSL's multihash calls these for a context without its class. */
+static void finish_sha384(const br_hash_class *const *ctx, void *dst)
+{
+    finish(ctx, dst, br_sha384_SIZE);
+}
+
+static void finish_sha512(const br_hash_class *const *ctx, void *dst)
+{
+    finish(ctx, dst, br_sha512_SIZE);
 }
 
 static uint64_t get_state(const br_hash_class *const *ctx, void *dst)
@@ -164,7 +175,7 @@ const br_hash_class np_sha384_class = {
     DESCRIBE(br_sha384_ID, br_sha384_SIZE),
     start_sha384,
     update,
-    finish,
+    finish_sha384,
     get_state,
     set_state,
 };
@@ -174,7 +185,7 @@ const br_hash_class np_sha512_class = {
     DESCRIBE(br_sha512_ID, br_sha512_SIZE),
     start_sha512,
     update,
-    finish,
+    finish_sha512,
     get_state,
     set_state,
 };

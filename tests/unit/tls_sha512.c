@@ -87,7 +87,7 @@ NP_TEST(tls_sha512, state_goes_on)
     np_sha512_class.init(&context.vtable);
     np_sha512_class.update(&context.vtable, data, 128);
     NP_CHECK_INT(np_sha512_class.state(&context.vtable, state), 128);
-    np_sha512_class.init(&context.vtable);
+    memset(&context, 0, sizeof(context)); /* as BearSSL has it, without a class */
     np_sha512_class.set_state(&context.vtable, state, 128);
     np_sha512_class.update(&context.vtable, data + 128, 128);
     np_sha512_class.out(&context.vtable, got);
