@@ -87,7 +87,7 @@ all: $(if $(CROSS),$(B)/nodepass,build/nodepass) ## build build/nodepass (see th
 build/nodepass: $(B)/nodepass
 	$(Q)ln -sfn $(VARIANT)/nodepass $@
 
-$(B)/nodepass: $(call obj,$(PORT)) $(B)/libposix.a $(B)/libcore.a $(B)/libbearssl.a
+$(B)/nodepass: $(call obj,$(PORT)) $(DIVIDE) $(B)/libposix.a $(B)/libcore.a $(B)/libbearssl.a
 	@echo "  LINK   $@"
 	$(Q)$(LINK_ALL)
 

@@ -17,8 +17,7 @@ BEAR := $(addprefix codec/,ccopy dec32be dec32le dec64be dec64le enc32be enc32le
 	rsa_pkcs1_sig_unpad) \
 	$(addprefix symcipher/,aes_common aes_ct aes_ct_ctr aes_ct_enc aes_ct64 aes_ct64_ctr \
 	aes_ct64_enc aes_x86ni aes_x86ni_ctr chacha20_ct poly1305_ctmul poly1305_ctmulq) \
-	$(addprefix x509/,asn1enc encode_ec_pk8der encode_ec_rawder encode_rsa_rawder skey_decoder \
-	x509_decoder x509_minimal)
+	$(addprefix x509/,asn1enc encode_ec_pk8der encode_ec_rawder encode_rsa_rawder x509_minimal)
 # Its buffers have fixed lengths; where size counts it goes without stack protectors.
 BEAR_HARDEN = $(if $(CROSS),-fno-stack-protector,$(HARDEN))
 BEAR_SAN_0 = $(BEAR_OPT)

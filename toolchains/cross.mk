@@ -5,7 +5,8 @@
 #   RUNTIME  libgcc, or own (toolchains/runtime, for MIPS: Debian's libgcc there is hard-float)
 #   QEMU     qemu program and the weakest CPU of the label; empty: runs on this machine
 #   COLD     flags of code that is seldom run, may be empty
-#   PAGE     largest page size of its kernels  GATE      bytes that the program may have
+#   PAGE     largest page size of its kernels  GATE      bytes that the program may have; TINY:
+#                                                        that it may have with PROFILE=tiny
 CROSS := $(T)
 CC := $(TRIPLE)-gcc
 AR := $(TRIPLE)-gcc-ar
@@ -46,6 +47,14 @@ HOT_CODE := core/tls/fast% $(addprefix bearssl/,ec/ec_c25519% ec/ec_p256% hash/g
 COLD_CODE = $(filter-out $(HOT_CODE),$(patsubst %.c,%.o,$(wildcard core/*.c core/*/*.c config/*.c \
 	platform/posix/*.c port/posix/*.c)) deps/ini.o $(patsubst %,bearssl/%.o,$(BEAR))) \
 	core/master/pages_data.o
+
+# Division in less code than libgcc's, before it in the link of every program. Calls that gcc makes
+# itself come after LTO.
+ifneq ($(filter arm-%,$(TRIPLE)),)
+DIVIDE = $(B)/toolchains/runtime/arm.o
+build/%/toolchains/runtime/arm.o: CFLAGS += -ffreestanding -fno-builtin -fno-lto \
+	-fno-stack-protector $(filter -marm,$(ARCH))
+endif
 
 # Its stamp is renewed only when musl, compiler or flags are others: the script compares.
 $(SYSROOT)/.key: FORCE | build/deps/musl/.pin

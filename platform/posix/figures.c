@@ -176,7 +176,7 @@ static void read_disks(struct np_figures *f, char *text)
 static void read_process(struct np_plat *plat, struct np_figures *f, char *text)
 {
     struct rusage usage;
-    char *at = text;
+    const char *at = text;
 
     f->process_handles = plat->handles_used;
     if (getrusage(RUSAGE_SELF, &usage) == 0) {

@@ -22,6 +22,7 @@ import traffic
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD_S, UNIT_S = 900, 1200
+MASTER_ON = ("x86_64", "armv7hf")
 TINY_DATAGRAM = 1472  # NP_MAX_DATAGRAM of config/profiles/tiny.h
 TLS_CODE = re.compile(r"^(?:br_|np_tls_|np_secure_|np_verify_)")
 COUNT = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
@@ -143,6 +144,13 @@ def check_tiny(report, target):
     report(tiny.label, "tunnel, tls=0", wrong, start)
 
 
+def check_master(report, target):
+    """What the master adds to the program, by builds without it."""
+    start = time.monotonic()
+    gate = [sys.executable, os.path.join(ROOT, "tests/size/master.py"), "--gate", target.name]
+    report(target.name, "what the master adds", expect(gate, r"^limits: ", 3 * BUILD_S), start)
+
+
 def check_file(report, target):
     report(target.name, "static, stripped", elf.static(target.program))
     report(target.name, "ABI", elf.abi(target.program, target.name))
@@ -168,8 +176,6 @@ def check_run(report, target):
         start = time.monotonic()
         wrong = traffic.carry(target.command(), target.command(), tls)
         report(target.name, f"tunnel, tls={tls}", wrong, start)
-    if "TINY" in target.fields:
-        check_tiny(report, target)
 
 
 def check_pair(report, built):
@@ -193,6 +199,10 @@ def main():
             continue
         built.append(target)
         check_file(report, target)
+        if "TINY" in target.fields:
+            check_tiny(report, target)
+        if target.name in MASTER_ON:
+            check_master(report, target)
         if "--no-twice" not in sys.argv:
             start = time.monotonic()
             report(target.name, "two builds the same", twice(target), start)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/tls/cert_der.h"
+#include "core/tls/cert_scan.h"
 #include "core/tls/key_pair.h"
 #include "core/tls/pem.h"
 #include "core/tls/selfsigned.h"
@@ -209,14 +210,18 @@ NP_TEST(tls_key_pair, loads_and_signs)
             strstr(rows[i][0], "chain.crt") != NULL || strcmp(rows[i][0], "both.pem") == 0 ? 2 : 1);
         NP_CHECK(pair.not_before_s < pair.not_after_s);
         for (uint32_t s = 0; s < 4 && pair.cred.schemes[s] != 0; s++) {
-            br_x509_decoder_context decoder;
+            struct np_cert_scan scan;
+            uint8_t spki[NP_SPKI_CAP];
+            br_x509_pkey key;
+            const br_x509_pkey *peer = &key;
             int32_t len = pair.cred.sign(&pair.cred, pair.cred.schemes[s], (const uint8_t *)"abc",
                                          3, &random_source, sig, sizeof(sig));
 
             NP_CHECK(len > 0);
-            br_x509_decoder_init(&decoder, 0, 0);
-            br_x509_decoder_push(&decoder, pair.cred.chain[0].der, pair.cred.chain[0].len);
-            const br_x509_pkey *peer = br_x509_decoder_get_pkey(&decoder);
+            np_cert_scan_init(&scan, 0);
+            scan.copy_key = (struct np_cert_copy){spki, sizeof(spki), 0};
+            np_cert_scan_feed(&scan, pair.cred.chain[0].der, pair.cred.chain[0].len);
+            NP_CHECK(np_tls_key_public(&key, spki, scan.copy_key.len));
             NP_CHECK(np_tls_sig_verify(peer, pair.cred.schemes[s], (const uint8_t *)"abc", 3, sig,
                                        (uint32_t)len));
             NP_CHECK(!np_tls_sig_verify(peer, pair.cred.schemes[s], (const uint8_t *)"abd", 3, sig,
