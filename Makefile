@@ -100,6 +100,8 @@ $(B)/lib%.a: $(B)/flags
 
 $(B)/core/%.o $(B)/config/%.o $(B)/platform/%.o: WARN += -Wconversion
 $(B)/deps/ini.o: WARN := -w
+# We give inih strings; its way to read files would bring the C library's stdio along.
+$(B)/deps/ini.o: CPPFLAGS += $(if $(CROSS),$(foreach f,fopen fclose fgets,-D$f=np_absent_$f))
 
 $(B)/%.o: %.c $(B)/flags | $(INIH)/.pin $(BEARSSL)/.pin
 	@mkdir -p $(@D)
