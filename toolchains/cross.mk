@@ -53,7 +53,7 @@ COLD_CODE = $(filter-out $(HOT_CODE),$(patsubst %.c,%.o,$(wildcard core/*.c core
 ifneq ($(filter arm-%,$(TRIPLE)),)
 DIVIDE = $(B)/toolchains/runtime/arm.o
 build/%/toolchains/runtime/arm.o: CFLAGS += -ffreestanding -fno-builtin -fno-lto \
-	-fno-stack-protector $(filter -marm,$(ARCH))
+	-fno-stack-protector -marm
 endif
 
 # Its stamp is renewed only when musl, compiler or flags are others: the script compares.
