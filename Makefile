@@ -40,8 +40,8 @@ LINK_LIBS := -lpthread
 include toolchains/$(T).mk
 
 VARIANT := $(T)$(if $(filter poll,$(BACKEND)),-poll)$(if $(PROFILE),-$(PROFILE))
-VARIANT := $(VARIANT)$(if $(filter 0,$(MASTER)),-nomaster)$(if $(filter 0,$(CTL)),-noctl)$(if $(filter 0,$(TLS)),-notls)
-VARIANT := $(VARIANT)$(if $(filter host1,$(T)$(LEAN)),-lean)
+VARIANT := $(VARIANT)$(if $(filter 0,$(MASTER)),-nomaster)$(if $(filter 0,$(CTL)),-noctl)
+VARIANT := $(VARIANT)$(if $(filter 0,$(TLS)),-notls)$(if $(filter host1,$(T)$(LEAN)),-lean)
 VARIANT := $(VARIANT)$(if $(filter 0,$(SAN)),,-$(patsubst 1,san,$(SAN)))
 B := build/$(VARIANT)
 INIH := build/deps/inih
@@ -112,10 +112,13 @@ $(B)/deps/ini.o: $(INIH)/.pin $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $(INIH)/ini.c
 
-# Rebuilds everything when compiler or flags change, or which code has which.
-FLAGS = $(COMPILE) $(LINK) $(BEAR_HOT_OPT) $(COLD) $(HOT_CODE)
+# Rebuilds everything when compiler or flags change, or which code has which. Expanded here: a
+# target's own flags would reach the recipe of what it needs.
+FLAGS := $(COMPILE) $(LINK) $(BEAR_HOT_OPT) $(COLD) $(HOT_CODE)
 $(B)/flags: FORCE $(if $(CROSS),$(SYSROOT)/.key)
 	@mkdir -p $(@D)
+	@[ "$$(df -Pk $(@D) | awk 'NR == 2 { print $$4 }')" -ge 4096 ] || { echo "the disk that holds \
+$(@D) is full: make room (a build takes 20 to 60 MB) and run make again" >&2; exit 1; }
 	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
 		{ command -v $(firstword $(CC)) > /dev/null || { echo "$(CC) is missing: \
 $(CC_HINT)" >&2; exit 1; }; echo '$(subst ','\'',$(FLAGS))' > $@; }

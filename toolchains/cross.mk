@@ -4,7 +4,7 @@
 #   DEBIAN   Debian's name of the architecture ARCH      code generation flags
 #   RUNTIME  libgcc, or own (toolchains/runtime, for MIPS: Debian's libgcc there is hard-float)
 #   QEMU     qemu program and the weakest CPU of the label; empty: runs on this machine
-#   COLD     flags of code that is seldom run, may be empty; COLD_TOO: of HOT_CODE what is slow anyway
+#   COLD     flags of code that is seldom run, may be empty; COLD_TOO: what of HOT_CODE is too
 #   PAGE     largest page size of its kernels  GATE      bytes that the program may have; TINY:
 #                                                        that it may have with PROFILE=tiny
 CROSS := $(T)

@@ -93,7 +93,7 @@ static const char help_examples[] =
     "  client://KEY@TUNNEL/TARGET?OPTIONS     dials TUNNEL, or forwards it alone (mode=1)\n"
     "  TUNNEL and TARGET are host:port; an empty host means all addresses. Both ends need the "
     "same\n"
-    "  KEY; special characters in it are written as %XX. Quote the URL in a shell.\n"
+    "  KEY, with %XX for special characters. Quote the URL in a shell.\n"
     "\n"
     "Examples:\n"
     "  1. Local forward, one process: port 8080 of this machine leads to a web server.\n"
@@ -104,11 +104,8 @@ static const char help_examples[] =
     "  3. Forward tunnel: port 5432 here leads to a database that only the server can reach.\n"
     "       there:   nodepass 'server://KEY@:10101/10.0.0.5:5432?mode=2'\n"
     "       here:    nodepass 'client://KEY@server.example.com:10101/127.0.0.1:5432?mode=2'\n"
-    "  4. Many tunnels, no root, checked first.\n"
-    "       nodepass --check -c /etc/nodepass/nodepass.ini\n"
-    "       nodepass -c /etc/nodepass/nodepass.ini --user nobody\n"
-    "  5. The key in a file that only its owner can read.\n"
-    "       nodepass --url-file ~/.config/nodepass/url\n";
+    "  4. Many tunnels, without root's rights.\n"
+    "       nodepass -c /etc/nodepass/nodepass.ini --user nobody\n";
 
 static const char help_options[] =
     "\n"

@@ -88,7 +88,8 @@ def linked(map_file, pattern):
         text = f.read()
     text = text[text.index("Linker script and memory map"):]
     text = re.sub(r"\n( \.\S+)\n +(0x)", r"\n\1 \2", text)
-    found = re.findall(r"^ \.(?:text|rodata)\.(\w\S*)\s+0x[0-9a-f]+\s+0x(?!0\s)[0-9a-f]+ ", text, re.M)
+    found = re.findall(r"^ \.(?:text|rodata)\.(\w\S*)\s+0x[0-9a-f]+\s+0x(?!0\s)[0-9a-f]+ ",
+                       text, re.M)
     if len(found) < 50:
         return [f"{map_file} tells only {len(found)} functions"]
     return [f"{name} is in it" for name in found if pattern.match(name)]
