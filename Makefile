@@ -5,7 +5,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
-# Choices: make T=musl BACKEND=poll SAN=1 MASTER=0 PROFILE=router CC=clang OPT=-O0 V=1
+# Choices: make T=musl BACKEND=poll SAN=1 MASTER=0 TLS=0 PROFILE=router CC=clang OPT=-O0 V=1
 T ?= host
 BACKEND ?= epoll
 SAN ?= 0
@@ -40,7 +40,8 @@ LINK_LIBS := -lpthread
 include toolchains/$(T).mk
 
 VARIANT := $(T)$(if $(filter poll,$(BACKEND)),-poll)$(if $(PROFILE),-$(PROFILE))
-VARIANT := $(VARIANT)$(if $(filter 0,$(MASTER)),-nomaster)$(if $(filter host1,$(T)$(LEAN)),-lean)
+VARIANT := $(VARIANT)$(if $(filter 0,$(MASTER)),-nomaster)$(if $(filter 0,$(CTL)),-noctl)
+VARIANT := $(VARIANT)$(if $(filter 0,$(TLS)),-notls)$(if $(filter host1,$(T)$(LEAN)),-lean)
 VARIANT := $(VARIANT)$(if $(filter 0,$(SAN)),,-$(patsubst 1,san,$(SAN)))
 B := build/$(VARIANT)
 INIH := build/deps/inih
@@ -53,6 +54,7 @@ endif
 
 CPPFLAGS = -I. -isystem $(INIH) -isystem $(BEARSSL)/inc -DNP_VERSION='"$(VERSION)"' $(INI_DEFS) \
 	$(if $(filter poll,$(BACKEND)),-DNP_POSIX_POLL) $(if $(filter 0,$(MASTER)),-DNP_MASTER=0) \
+	$(if $(filter 0,$(CTL)),-DNP_HAS_CTL=0) $(if $(filter 0,$(TLS)),-DNP_HAS_TLS=0) \
 	$(if $(filter 1,$(LEAN)),-DNP_POSIX_LEAN) \
 	$(if $(PROFILE),-DNP_PROFILE_HEADER='"config/profiles/$(PROFILE).h"') $(HARDEN)
 INI_DEFS := -DINI_HANDLER_LINENO=1 -DINI_USE_STACK=1 -DINI_MAX_LINE=4096
@@ -85,7 +87,7 @@ all: $(if $(CROSS),$(B)/nodepass,build/nodepass) ## build build/nodepass (see th
 build/nodepass: $(B)/nodepass
 	$(Q)ln -sfn $(VARIANT)/nodepass $@
 
-$(B)/nodepass: $(call obj,$(PORT)) $(B)/libposix.a $(B)/libcore.a $(B)/libbearssl.a
+$(B)/nodepass: $(call obj,$(PORT)) $(DIVIDE) $(B)/libposix.a $(B)/libcore.a $(B)/libbearssl.a
 	@echo "  LINK   $@"
 	$(Q)$(LINK_ALL)
 
@@ -98,6 +100,8 @@ $(B)/lib%.a: $(B)/flags
 
 $(B)/core/%.o $(B)/config/%.o $(B)/platform/%.o: WARN += -Wconversion
 $(B)/deps/ini.o: WARN := -w
+# We give inih strings; its way to read files would bring the C library's stdio along.
+$(B)/deps/ini.o: CPPFLAGS += $(if $(CROSS),$(foreach f,fopen fclose fgets,-D$f=np_absent_$f))
 
 $(B)/%.o: %.c $(B)/flags | $(INIH)/.pin $(BEARSSL)/.pin
 	@mkdir -p $(@D)
@@ -108,12 +112,16 @@ $(B)/deps/ini.o: $(INIH)/.pin $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $(INIH)/ini.c
 
-# Rebuilds everything when compiler or flags change.
+# Rebuilds everything when compiler or flags change, or which code has which. Expanded here: a
+# target's own flags would reach the recipe of what it needs.
+FLAGS := $(COMPILE) $(LINK) $(BEAR_HOT_OPT) $(COLD) $(HOT_CODE)
 $(B)/flags: FORCE $(if $(CROSS),$(SYSROOT)/.key)
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(COMPILE) $(LINK))' | cmp -s - $@ || \
+	@[ "$$(df -Pk $(@D) | awk 'NR == 2 { print $$4 }')" -ge 4096 ] || { echo "the disk that holds \
+$(@D) is full: make room (a build takes 20 to 60 MB) and run make again" >&2; exit 1; }
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
 		{ command -v $(firstword $(CC)) > /dev/null || { echo "$(CC) is missing: \
-$(CC_HINT)" >&2; exit 1; }; echo '$(subst ','\'',$(COMPILE) $(LINK))' > $@; }
+$(CC_HINT)" >&2; exit 1; }; echo '$(subst ','\'',$(FLAGS))' > $@; }
 
 $(INIH)/.pin: toolchains/deps.txt toolchains/fetch.sh
 	@toolchains/fetch.sh inih $(INIH)
@@ -171,7 +179,7 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):.*## \(.*\)/\1#\2/p' $(filter-out %.d,$(MAKEFILE_LIST)) | awk -F'#' \
 		'{ n = split($$1, g, " "); for (i = 1; i <= n; i++) printf "  %-15s %s\n", g[i], $$2 }'
 	@echo "Choices: T=host|musl|$(subst $(eval ) ,|,$(TARGETS))" \
-		"BACKEND=epoll|poll SAN=1 MASTER=0 PROFILE=<config/profiles>" \
+		"BACKEND=epoll|poll SAN=1 MASTER=0 TLS=0 PROFILE=<config/profiles>" \
 		"CC=gcc|clang V=1 DEPS_DIR=<sources>"
 
 include $(wildcard tests/tests.mk port/mps2-an385/*.mk)

@@ -6,6 +6,12 @@
 #if NP_MASTER != 0 && NP_MASTER != 1
 #error "NP_MASTER: want 0 or 1"
 #endif
+#if NP_HAS_CTL != 0 && NP_HAS_CTL != 1
+#error "NP_HAS_CTL: want 0 or 1"
+#endif
+#if NP_HAS_TLS != 0 && NP_HAS_TLS != 1
+#error "NP_HAS_TLS: want 0 or 1"
+#endif
 #if NP_MAX_SESSIONS < 1 || NP_MAX_SESSIONS > 65535
 #error "NP_MAX_SESSIONS: want 1 to 65535"
 #endif

@@ -9,10 +9,14 @@
 #include NP_PROFILE_HEADER
 #endif
 
-/* The master: instances that come and go, API, panel, state file, nodepass ctl. 0 leaves it all
- * out: master:// is an error then. */
+/* The master: instances that come and go, API, panel, state file. 0 leaves it all out: master:// is
+ * an error then. */
 #ifndef NP_MASTER
 #define NP_MASTER 1
+#endif
+/* nodepass ctl, the command line of a running master. */
+#ifndef NP_HAS_CTL
+#define NP_HAS_CTL NP_MASTER
 #endif
 /* Longest host name in a URL, bytes (RFC 1035 section 2.3.4: 253). */
 #ifndef NP_MAX_HOST

@@ -90,8 +90,9 @@ static void complete_tls(const struct np_settings *settings, struct np_report *r
     bool has_crt = settings->crt[0] != '\0', has_key = settings->crt_key[0] != '\0';
 
     if (NP_HAS_TLS == 0 && (settings->tls != 0 || settings->pin_given)) {
-        np_report_error(report, "%s: this build carries no TLS",
-                        settings->tls != 0 ? "tls=: want 0" : "pin=: want none");
+        np_report_error(
+            report, "%s: TLS is not in this build: want %s",
+            settings->tls != 0 ? "tls=" : "pin=", settings->tls != 0 ? "tls=0" : "none");
         return;
     }
     if (settings->role == NP_ROLE_CLIENT) {

@@ -86,7 +86,9 @@ struct np_app *np_app_init(struct np_plat *plat, void *memory, uint64_t memory_b
     np_list_init(&app->dirty_controls);
     np_list_init(&app->deferred);
     np_list_init(&app->holders);
-    np_tls_engines_init(&app->engines);
+    if (NP_HAS_TLS != 0) {
+        np_tls_engines_init(&app->engines);
+    }
     np_plan_make(&app->plan, settings, count, tuning);
     if (!np_plan_cut(&app->plan, app, &arena)) {
         return NULL;
@@ -203,7 +205,7 @@ static void serve_deferred(struct np_app *app)
 {
     struct np_channel *channel;
 
-    for (uint32_t left = app->deferred.count;
+    for (uint32_t left = NP_HAS_TLS != 0 ? app->deferred.count : 0;
          left > 0 && (channel = np_channel_next_deferred(app)) != NULL; left--) {
         struct np_event ev = {channel->handle, channel->owner_tag, NP_EV_READ | NP_EV_WRITE};
         on_event(app, &ev);
@@ -216,7 +218,7 @@ enum np_err np_app_step(struct np_app *app, uint32_t max_wait_ms)
     if (wait_ms > max_wait_ms) {
         wait_ms = max_wait_ms;
     }
-    if (np_channel_has_deferred(app)) {
+    if (NP_HAS_TLS != 0 && np_channel_has_deferred(app)) {
         wait_ms = 0;
     }
     int32_t count = np_plat_poll(app->plat, app->events, NP_MAX_EVENTS, wait_ms);
@@ -271,11 +273,11 @@ void np_app_reload(struct np_app *app)
     app->now_ms = np_plat_now_ms(app->plat);
     for (uint32_t i = 0; i < app->plan.instances; i++) {
         struct np_instance *instance = &app->instances[i];
-        if (instance->secure != NULL && instance->state != NP_INSTANCE_STOPPED) {
+        if (NP_HAS_TLS != 0 && instance->secure != NULL && instance->state != NP_INSTANCE_STOPPED) {
             np_secure_reload(instance->secure);
         }
     }
-    if (master_of(app) != NULL && app->master->self.secure != NULL) {
+    if (NP_HAS_TLS != 0 && master_of(app) != NULL && app->master->self.secure != NULL) {
         np_secure_reload(app->master->self.secure);
     }
 }

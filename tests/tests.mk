@@ -16,7 +16,7 @@ $(B)/bench-crypto: $(patsubst %,$(B)/tests/bench/%.o,crypto handshakes_ours hand
 	$(B)/libcore.a $(B)/libbearssl.a
 $(B)/bench-crypto: LINK_LIBS += $(if $(wildcard /usr/include/openssl/ssl.h),-lssl -lcrypto)
 $(B)/contract-posix $(B)/contract-sim $(B)/simtest $(B)/tlspipe $(B)/ctcheck: $(B)/libbearssl.a
-$(addprefix $(B)/,unit contract-posix contract-sim simtest tlspipe ctcheck bench-crypto):
+$(addprefix $(B)/,unit contract-posix contract-sim simtest tlspipe ctcheck bench-crypto): $(DIVIDE)
 	@echo "  LINK   $@"
 	$(Q)$(LINK_ALL)
 

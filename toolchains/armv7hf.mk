@@ -8,4 +8,5 @@ RUNTIME := libgcc
 QEMU := qemu-arm-static -cpu cortex-a8
 PAGE := 4096
 GATE := 256000
+TINY := 92160
 include toolchains/cross.mk

@@ -7,7 +7,7 @@ BEAR := $(addprefix codec/,ccopy dec32be dec32le dec64be dec64le enc32be enc32le
 	ec_pubkey ec_secp256r1 ec_secp384r1 ec_secp521r1 ecdsa_atr ecdsa_rta ecdsa_i31_bits \
 	ecdsa_i31_sign_asn1 ecdsa_i31_sign_raw ecdsa_i31_vrfy_asn1 ecdsa_i31_vrfy_raw) \
 	$(addprefix hash/,dig_oid dig_size ghash_ctmul ghash_ctmul32 ghash_ctmul64 ghash_pclmul mgf1 \
-	multihash md5 sha1 sha2big sha2small) aead/gcm mac/hmac rand/hmac_drbg \
+	multihash md5 sha1 sha2small) aead/gcm mac/hmac rand/hmac_drbg \
 	$(addprefix int/i31_,add bitlen decmod decode decred encode fmont iszero moddiv modpow modpow2 \
 	montmul mulacc muladd ninv31 reduce rshift sub tmont) int/i32_div32 int/i62_modpow2 \
 	$(addprefix rsa/,rsa_i31_keygen rsa_i31_keygen_inner rsa_i31_modulus rsa_i31_pkcs1_sign \
@@ -17,8 +17,7 @@ BEAR := $(addprefix codec/,ccopy dec32be dec32le dec64be dec64le enc32be enc32le
 	rsa_pkcs1_sig_unpad) \
 	$(addprefix symcipher/,aes_common aes_ct aes_ct_ctr aes_ct_enc aes_ct64 aes_ct64_ctr \
 	aes_ct64_enc aes_x86ni aes_x86ni_ctr chacha20_ct poly1305_ctmul poly1305_ctmulq) \
-	$(addprefix x509/,asn1enc encode_ec_pk8der encode_ec_rawder encode_rsa_rawder skey_decoder \
-	x509_decoder x509_minimal)
+	$(addprefix x509/,asn1enc encode_ec_pk8der encode_ec_rawder encode_rsa_rawder x509_minimal)
 # Its buffers have fixed lengths; where size counts it goes without stack protectors.
 BEAR_HARDEN = $(if $(CROSS),-fno-stack-protector,$(HARDEN))
 BEAR_SAN_0 = $(BEAR_OPT)

@@ -4,8 +4,9 @@
 #   DEBIAN   Debian's name of the architecture ARCH      code generation flags
 #   RUNTIME  libgcc, or own (toolchains/runtime, for MIPS: Debian's libgcc there is hard-float)
 #   QEMU     qemu program and the weakest CPU of the label; empty: runs on this machine
-#   COLD     flags of code that is seldom run, may be empty
-#   PAGE     largest page size of its kernels  GATE      bytes that the program may have
+#   COLD     flags of code that is seldom run, may be empty; COLD_TOO: what of HOT_CODE is too
+#   PAGE     largest page size of its kernels  GATE      bytes that the program may have; TINY:
+#                                                        that it may have with PROFILE=tiny
 CROSS := $(T)
 CC := $(TRIPLE)-gcc
 AR := $(TRIPLE)-gcc-ar
@@ -33,19 +34,27 @@ build/%/unit build/%/contract-posix build/%/contract-sim build/%/simtest build/%
 LINK_BEGIN = -Wl,-Map=$@.map $(SYSROOT)/lib/crt1.o $(SYSROOT)/lib/crti.o
 LINK_LIBS := $(SYSROOT)/lib/libc.a $(LIBGCC)
 LINK_END := $(SYSROOT)/lib/crtn.o
-HARDEN := -fstack-protector
+HARDEN := -fstack-protector --param=ssp-buffer-size=17 # the 16 bytes of an IP address are no text
 
 # COLD: flags for smaller, slower code: all but the arithmetic of TLS. The rest is system calls and
 # decisions about buffers, not work on each byte.
 ifdef COLD
 COLD += $(if $(MIPS16),$(LTO))
 endif
-HOT_CODE := core/tls/fast% $(addprefix bearssl/,ec/ec_c25519% ec/ec_p256% hash/ghash% \
-	$(addprefix symcipher/,aes_ct% aes_x86% chacha% poly%) \
-	int/%add int/%sub int/%montmul int/%mulacc int/i32_div32% int/i62%)
+HOT_CODE := core/tls/fast% $(addprefix bearssl/,$(filter-out $(COLD_TOO),ec/ec_c25519% ec/ec_p256% \
+	hash/ghash% $(addprefix symcipher/,aes_ct% aes_x86% chacha% poly%) \
+	int/%add int/%sub int/%montmul int/%mulacc int/i32_div32% int/i62%))
 COLD_CODE = $(filter-out $(HOT_CODE),$(patsubst %.c,%.o,$(wildcard core/*.c core/*/*.c config/*.c \
 	platform/posix/*.c port/posix/*.c)) deps/ini.o $(patsubst %,bearssl/%.o,$(BEAR))) \
 	core/master/pages_data.o
+
+# Division in less code than libgcc's, before it in the link of every program. Calls that gcc makes
+# itself come after LTO.
+ifneq ($(filter arm-%,$(TRIPLE)),)
+DIVIDE = $(B)/toolchains/runtime/arm.o
+build/%/toolchains/runtime/arm.o: CFLAGS += -ffreestanding -fno-builtin -fno-lto \
+	-fno-stack-protector -marm
+endif
 
 # Its stamp is renewed only when musl, compiler or flags are others: the script compares.
 $(SYSROOT)/.key: FORCE | build/deps/musl/.pin

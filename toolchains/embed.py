@@ -13,11 +13,12 @@ OUT/pages_data.c, which defines np_pages, np_page_count and the packed OpenAPI d
 is already right is left alone.
 """
 import base64
-import gzip
 import hashlib
 import os
 import re
+import struct
 import sys
+import zlib
 
 import openapi
 
@@ -30,6 +31,16 @@ BEFORE_REGEX = {"return", "typeof", "case", "in", "of", "delete", "void", "throw
 # A line break is not needed behind or before these: no statement ends or begins there.
 NO_BREAK_AFTER = set("{([,;:=&|?<>*!")
 NO_BREAK_BEFORE = set(")}],;:?.&|=*")
+
+
+def pack(text):
+    """gzip, by the setting of zlib that gives least."""
+    def deflate(level):
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15, level)
+        return packer.compress(text) + packer.flush()
+    return b"\x1f\x8b\x08" + bytes(5) + b"\x02\xff" + \
+        min((deflate(level) for level in range(1, 10)), key=len) + \
+        struct.pack("<II", zlib.crc32(text), len(text))
 
 
 # ---- JavaScript ---------------------------------------------------------------------------------
@@ -241,7 +252,7 @@ def build(sources, out, version, wanted):
     pages = []
     for name, path in wanted:
         text = page(sources, name).encode()
-        body = gzip.compress(text, 9, mtime=0)
+        body = pack(text)
         body = body[:9] + b"\xff" + body[10:]  # the system that packed it: unknown, on every one
         pages.append((name, path, body, hashlib.sha256(body).hexdigest()[:16]))
         write(os.path.join(out, name + ".html"), text)

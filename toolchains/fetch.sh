@@ -20,6 +20,12 @@ ways=${DEPS_WAYS:-apt url}
 say() { echo "fetch $name: $*" >&2; }
 die() { say "$*"; exit 1; }
 
+# Ends with one line when what went wrong is the disk.
+check_disk() {
+    [ "$(df -Pk "$1" | awk 'NR == 2 { print $4 }')" -ge 512 ] ||
+        die "the disk that holds ${1#"$PWD/"} is full: make room and run make again"
+}
+
 # Lines of deps.txt: NAME FILE SHA256 WAY WHERE
 pins() { awk -v n="$name" -v w="$1" '$1 == n && $4 == w' "$here/deps.txt"; }
 
@@ -104,8 +110,8 @@ unpack() { # way: every pinned file of this way is in the cache and right
     while read -r _ file _; do
         case $file in
         *.debian.tar.*) mkdir -p "$new/.patches" &&
-            tar -xf "$cache/$file" -C "$new/.patches" || return 1 ;;
-        *) tar -xf "$cache/$file" -C "$new" --strip-components=1 || return 1 ;;
+            tar -xf "$cache/$file" -C "$new/.patches" 2> /dev/null || return 1 ;;
+        *) tar -xf "$cache/$file" -C "$new" --strip-components=1 2> /dev/null || return 1 ;;
         esac
     done < <(pins "$1")
     if [ -f "$new/.patches/debian/patches/series" ]; then
@@ -146,13 +152,14 @@ for way in $ways; do
         case $way in
         apt) fetch_apt "$where" ;;
         url) fetch_url "$where" "$file" ;;
-        esac || continue 2
+        esac || { check_disk "$cache" && continue 2; }
         is_right "$cache/$file" "$sum" && continue
         say "$file has the wrong sha256 (want $sum); it is not used"
         rm -f "$cache/$file"
         continue 2
     done < <(pins "$way")
     unpack "$way" && exit 0
-    say "unpacking failed"
+    check_disk "$(dirname "$dir")"
+    say "the archive of way $way can't be unpacked"
 done
 die "no way worked; unpack it by hand and set DEPS_DIR=<dir with $name/>"

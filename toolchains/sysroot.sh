@@ -31,7 +31,7 @@ for tool in "$triple-gcc" "$triple-ar" "$triple-ranlib"; do
     command -v "$tool" > /dev/null ||
         die "$tool is missing: run tests/setup.sh --cross ${dir##*/}, or install gcc-$triple"
 done
-key=$({ cat "$source/.pin" "$0" "$here"/runtime/*.c && "$triple-gcc" --version | head -1 &&
+key=$({ cat "$source/.pin" "$0" "$here/runtime/mips.c" && "$triple-gcc" --version | head -1 &&
     echo "$triple $musl $runtime ${flags[*]}"; } | sha256sum | cut -d' ' -f1)
 [ "$(cat "$dir/.key" 2> /dev/null)" = "$key" ] && exit 0
 mkdir -p "${dir%/*}"
@@ -66,6 +66,9 @@ build_runtime() {
 }
 
 build_musl > "$log" 2>&1 || {
+    [ "$(df -Pk "$dir" | awk 'NR == 2 { print $4 }')" -ge 512 ] ||
+        die "the disk that holds ${dir#"$PWD/"} is full: make room (a target takes about 60 MB)" \
+            "and run make again"
     tail -5 "$log" >&2
     die "musl was not built; everything it said is in ${log#"$PWD/"}"
 }

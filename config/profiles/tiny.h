@@ -5,6 +5,7 @@
 #define NP_CONFIG_PROFILES_TINY_H
 
 #define NP_HAS_TLS 0
+#define NP_MASTER 0
 #define NP_MAX_HOST 63
 #define NP_MAX_KEY 63
 #define NP_MAX_PATH 31

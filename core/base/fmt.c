@@ -221,3 +221,15 @@ bool np_parse_uint(const char *text, uint32_t len, uint64_t max, uint64_t *value
     *value = number;
     return true;
 }
+
+const char *np_text_find(const char *text, const char *part)
+{
+    size_t len = strlen(part);
+
+    while (strncmp(text, part, len) != 0) {
+        if (*text++ == '\0') {
+            return NULL;
+        }
+    }
+    return text;
+}

@@ -22,6 +22,9 @@ uint32_t np_vfmt(char *out, uint32_t cap, const char *format, va_list args)
 /* Writes `len` bytes as 2 * len lower-case hex digits and a NUL. */
 void np_fmt_hex(char *out, const uint8_t *bytes, uint32_t len);
 
+/* The first `part` in `text`, or NULL: strstr without its tables for long texts. */
+const char *np_text_find(const char *text, const char *part);
+
 /* Parses a whole decimal number without sign, spaces or leading '+': returns true and sets *value
  * if all `len` (1 to 20) bytes are digits and the number is <= max. */
 bool np_parse_uint(const char *text, uint32_t len, uint64_t max, uint64_t *value);

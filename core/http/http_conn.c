@@ -28,7 +28,7 @@ static struct np_app *app_of(const struct np_http_conn *conn)
 
 static struct np_channel *channel_of(const struct np_http_conn *conn)
 {
-    return np_channel_get(app_of(conn), conn->channel);
+    return np_channel_is_set(conn->channel) ? np_channel_get(app_of(conn), conn->channel) : NULL;
 }
 
 /* ---- memory -------------------------------------------------------------------- */
@@ -141,7 +141,7 @@ void np_http_conn_leave(struct np_http_conn *conn)
     conn->state = NP_HTTP_LINGERING;
     np_list_insert_last(&conn->server->leaving, &conn->node);
     np_http_conn_wait(conn, NP_HTTP_LINGER_MS);
-    if (conn->channel != 0) {
+    if (np_channel_is_set(conn->channel)) {
         err = np_channel_close_tx(channel_of(conn));
     }
     conn->is_blocked = err == NP_ERR_AGAIN;
@@ -244,9 +244,9 @@ static enum np_err open_channel(struct np_http_conn *conn)
 
 static enum np_err run_tls(struct np_http_conn *conn)
 {
-    enum np_err err = conn->channel == 0 ? open_channel(conn) : NP_OK;
+    enum np_err err = !np_channel_is_set(conn->channel) ? open_channel(conn) : NP_OK;
 
-    if (err != NP_OK || conn->channel == 0) {
+    if (err != NP_OK || !np_channel_is_set(conn->channel)) {
         return err;
     }
     err = np_channel_step(channel_of(conn));
@@ -265,7 +265,7 @@ static int32_t peek(struct np_http_conn *conn, const uint8_t **span)
 {
     uint8_t *data = NULL;
 
-    if (conn->channel == 0) {
+    if (!np_channel_is_set(conn->channel)) {
         return np_plat_tcp_peek(app_of(conn)->plat, conn->handle, span);
     }
     int32_t got = np_channel_peek(channel_of(conn), &data);
@@ -275,7 +275,7 @@ static int32_t peek(struct np_http_conn *conn, const uint8_t **span)
 
 static void consume(struct np_http_conn *conn, uint32_t len)
 {
-    if (conn->channel == 0) {
+    if (!np_channel_is_set(conn->channel)) {
         np_plat_tcp_consume(app_of(conn)->plat, conn->handle, len);
     } else {
         np_channel_consume(channel_of(conn), len);
@@ -440,7 +440,7 @@ static enum np_err run_stream(struct np_http_conn *conn)
 
 static enum np_err run_lingering(struct np_http_conn *conn)
 {
-    if (conn->is_blocked) {
+    if (conn->is_blocked && np_channel_is_set(conn->channel)) {
         enum np_err err = np_channel_close_tx(channel_of(conn));
         conn->is_blocked = err == NP_ERR_AGAIN;
         if (err == NP_OK) {
@@ -455,7 +455,7 @@ static enum np_err step(struct np_http_conn *conn)
 {
     switch (conn->state) {
     case NP_HTTP_EXPECT_TLS:
-        return run_tls(conn);
+        return NP_HAS_TLS != 0 ? run_tls(conn) : NP_ERR_UNSUPPORTED;
     case NP_HTTP_EXPECT_REQUEST:
         return read_request(conn);
     case NP_HTTP_SENDING:
@@ -484,7 +484,7 @@ void np_http_conn_run(struct np_http_conn *conn)
     }
     conn->is_running = false;
     if (err == NP_OK || err == NP_ERR_AGAIN) {
-        if (err == NP_OK && conn->channel != 0) {
+        if (err == NP_OK && np_channel_is_set(conn->channel)) {
             np_channel_defer(channel_of(conn)); /* more may be here than the platform knows */
         }
         update_interest(conn);
@@ -496,7 +496,7 @@ void np_http_conn_run(struct np_http_conn *conn)
 
 void np_http_on_event(struct np_http_conn *conn, uint32_t flags)
 {
-    bool is_starved = conn->channel != 0 && np_channel_is_starved(channel_of(conn));
+    bool is_starved = np_channel_is_set(conn->channel) && np_channel_is_starved(channel_of(conn));
 
     if ((flags & NP_EV_ERROR) != 0 && (conn->state == NP_HTTP_EXPECT_REPLY || is_starved)) {
         np_http_conn_close(conn, NP_ERR_RESET);

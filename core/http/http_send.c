@@ -70,7 +70,8 @@ static int32_t give_tls(struct np_http_conn *conn, const char *base, uint32_t le
 
 int32_t np_http_give(struct np_http_conn *conn, const char *base, uint32_t len)
 {
-    int32_t given = conn->channel == 0 ? give_plain(conn, base, len) : give_tls(conn, base, len);
+    int32_t given =
+        !np_channel_is_set(conn->channel) ? give_plain(conn, base, len) : give_tls(conn, base, len);
 
     conn->is_blocked = given >= 0 && (uint32_t)given < len;
     if (given > 0) {
@@ -82,7 +83,8 @@ int32_t np_http_give(struct np_http_conn *conn, const char *base, uint32_t len)
 
 enum np_err np_http_flush(struct np_http_conn *conn)
 {
-    enum np_err err = conn->channel == 0 ? NP_OK : np_channel_flush(channel_of(conn));
+    enum np_err err =
+        !np_channel_is_set(conn->channel) ? NP_OK : np_channel_flush(channel_of(conn));
 
     conn->is_blocked = err == NP_ERR_AGAIN;
     return err;

@@ -109,7 +109,7 @@ void np_http_stream_flush(struct np_http_server *server)
         bool was_waiting = conn->queue != 0 || conn->is_blocked;
         if (stage != NULL && !conn->is_ending && !deliver(conn, stage)) {
             np_http_conn_close(conn, NP_ERR_LIMIT);
-        } else if (!was_waiting && (conn->queue != 0 || conn->channel != 0)) {
+        } else if (!was_waiting && (conn->queue != 0 || np_channel_is_set(conn->channel))) {
             np_http_conn_run(conn); /* sets what to wait for */
         }
     }

@@ -71,7 +71,7 @@ static enum np_err open_self(struct np_master *master)
     np_instance_init(self, app, app->plan.instances, master->settings, app->color);
     self->log.tap = NULL;
     self->state = NP_INSTANCE_STOPPED;
-    if (master->settings->tls == 0) {
+    if (NP_HAS_TLS == 0 || master->settings->tls == 0) {
         return NP_OK;
     }
     self->secure = np_pool_acquire(&app->secures, &handle);

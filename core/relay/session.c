@@ -226,12 +226,11 @@ void np_session_open_visitor(struct np_instance *instance, uint32_t handle,
 /* The pool connection, with its TLS, becomes leg 1. */
 static void own_conn(struct np_session *session, uint32_t handle, uint32_t channel)
 {
-    struct np_channel *c = np_channel_get(session->instance->app, channel);
-
     own_leg(session, 1, handle);
     session->channel = channel;
-    if (c != NULL) {
-        c->owner_tag = np_tag(NP_TAG_SESSION, 1, session->self & NP_POOL_INDEX_MASK);
+    if (np_channel_is_set(channel)) {
+        np_channel_get(session->instance->app, channel)->owner_tag =
+            np_tag(NP_TAG_SESSION, 1, session->self & NP_POOL_INDEX_MASK);
     }
 }
 

@@ -101,7 +101,9 @@ static uint32_t allowance(struct np_session *session, uint32_t d, uint32_t budge
 
 static struct np_channel *channel_of(const struct np_session *session)
 {
-    return np_channel_get(session->instance->app, session->channel);
+    return np_channel_is_set(session->channel)
+               ? np_channel_get(session->instance->app, session->channel)
+               : NULL;
 }
 
 static void update_interest(struct np_session *session)
@@ -258,7 +260,7 @@ static void run_flow(struct np_session *session, uint32_t d)
     if (is_gone) {
         return;
     }
-    if (budget == 0 && session->channel != 0) {
+    if (budget == 0 && np_channel_is_set(session->channel)) {
         np_channel_defer(channel_of(session)); /* what is in its buffer makes no event */
     }
     update_interest(session);
@@ -267,7 +269,7 @@ static void run_flow(struct np_session *session, uint32_t d)
 void np_tcp_start_relay(struct np_session *session)
 {
     np_session_start_relay(session);
-    if (session->channel != 0) {
+    if (np_channel_is_set(session->channel)) {
         np_channel_defer(channel_of(session)); /* bytes may have come with the launch */
     }
     update_interest(session);
@@ -297,7 +299,8 @@ void np_tcp_on_event(struct np_session *session, uint32_t leg, uint32_t flags)
         return;
     }
     struct np_flow *flow = &session->flows[leg];
-    bool is_starved = session->channel != 0 && np_channel_is_starved(channel_of(session));
+    bool is_starved =
+        np_channel_is_set(session->channel) && np_channel_is_starved(channel_of(session));
     if (flow->state == NP_FLOW_OPEN && !flow->is_sink_full && !flow->is_waiting_rate &&
         !(is_starved && (flags & NP_EV_ERROR) != 0)) {
         run_flow(session, leg);

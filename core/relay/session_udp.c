@@ -265,7 +265,7 @@ void np_udp_on_event(struct np_session *session, uint32_t leg, uint32_t flags)
         read_socket(session, leg);
         return;
     }
-    if ((flags & NP_EV_ERROR) != 0 && session->channel != 0 &&
+    if ((flags & NP_EV_ERROR) != 0 && np_channel_is_set(session->channel) &&
         np_channel_is_starved(np_channel_get(session->instance->app, session->channel))) {
         np_session_abort(session, NP_ERR_RESET); /* nothing is left to read: no buffer is needed */
         return;

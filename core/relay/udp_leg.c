@@ -68,7 +68,9 @@ static struct np_span next_piece(const struct np_udp_link *udp, const uint8_t *b
 
 static struct np_channel *channel_of(const struct np_session *session)
 {
-    return np_channel_get(session->instance->app, session->channel);
+    return np_channel_is_set(session->channel)
+               ? np_channel_get(session->instance->app, session->channel)
+               : NULL;
 }
 
 /* Bytes of one datagram: over TLS a record of its own, which goes out with the next flush. Returns
@@ -186,7 +188,7 @@ static int32_t send_framed(struct np_session *session, const struct np_datagram 
  * be carried. */
 static int32_t send_plain(struct np_session *session, const struct np_datagram *datagram)
 {
-    if (datagram->len == 0 && session->channel == 0) {
+    if (datagram->len == 0 && !np_channel_is_set(session->channel)) {
         np_udp_count_drop(session, 1, "empty, and the peer knows no frames");
         return (int32_t)NP_UDPFRAME_HEADER;
     }
@@ -242,7 +244,7 @@ void np_udp_leg_feed(struct np_session *session, const struct np_datagram *batch
         batch += step;
         count -= step;
     }
-    if (session->channel != 0) {
+    if (np_channel_is_set(session->channel)) {
         end_or_watch(session, flush_channel(session));
     }
 }
@@ -363,20 +365,20 @@ static enum np_err read_records(struct np_session *session)
 
 void np_udp_leg_read(struct np_session *session)
 {
-    enum np_err err = session->channel != 0    ? read_records(session)
-                      : session->udp.is_framed ? read_framed(session)
-                                               : read_plain(session);
+    enum np_err err = np_channel_is_set(session->channel) ? read_records(session)
+                      : session->udp.is_framed            ? read_framed(session)
+                                                          : read_plain(session);
 
     if (err != NP_OK) {
         np_session_abort(session, err);
-    } else if (session->channel != 0) {
+    } else if (np_channel_is_set(session->channel)) {
         update_interest(session);
     }
 }
 
 void np_udp_leg_start(struct np_session *session)
 {
-    if (session->channel != 0) {
+    if (np_channel_is_set(session->channel)) {
         np_channel_defer(channel_of(session)); /* records may have come with the launch */
     }
     update_interest(session);

@@ -434,15 +434,35 @@ static uint32_t parse_head(struct np_cert_scan *scan, uint32_t *len)
     return 2 + extra;
 }
 
+/* Bytes of the element that is being hashed, and of what is inside of it. */
+static void hash_bytes(struct np_cert_scan *scan, const uint8_t *bytes, uint32_t len)
+{
+    struct np_cert_copy *copy = scan->hash_to_ == HASH_KEY       ? &scan->copy_key
+                                : scan->hash_to_ == HASH_SUBJECT ? &scan->copy_subject
+                                                                 : NULL;
+
+    if (scan->hash_to_ == HASH_NONE) {
+        return;
+    }
+    br_sha256_update(&scan->hash_, bytes, len);
+    if (copy == NULL || copy->mem == NULL) {
+        return;
+    }
+    if (len > copy->cap - copy->len) {
+        *copy = (struct np_cert_copy){0};
+        return;
+    }
+    memcpy(copy->mem + copy->len, bytes, len);
+    copy->len += len;
+}
+
 static void start_hash(struct np_cert_scan *scan, enum role role, uint32_t head_len)
 {
     if (role == ISSUER || role == SUBJECT || role == PUBLIC_KEY) {
         scan->hash_to_ = role == ISSUER ? HASH_ISSUER : role == SUBJECT ? HASH_SUBJECT : HASH_KEY;
         br_sha256_init(&scan->hash_);
-        br_sha256_update(&scan->hash_, scan->head_, head_len);
-    } else if (scan->hash_to_ != HASH_NONE) {
-        br_sha256_update(&scan->hash_, scan->head_, head_len);
     }
+    hash_bytes(scan, scan->head_, head_len);
 }
 
 /* A header is complete: opens the element or starts to read or pass over its bytes. */
@@ -508,9 +528,7 @@ static uint32_t feed_leaf(struct np_cert_scan *scan, const uint8_t *der, uint32_
             scan->kept_len_ += part;
         }
     }
-    if (scan->hash_to_ != HASH_NONE) {
-        br_sha256_update(&scan->hash_, der, part);
-    }
+    hash_bytes(scan, der, part);
     scan->at_ += part;
     scan->leaf_left_ -= part;
     if (scan->leaf_left_ == 0) {
@@ -548,11 +566,4 @@ bool np_cert_scan_is_whole(const struct np_cert_scan *scan)
     return !scan->failed && scan->at_ > 0 && scan->at_ == scan->len_ && scan->depth_ == 0 &&
            scan->leaf_left_ == 0 && scan->head_len_ == 0 && scan->step_ == AT_REST &&
            scan->has_key && scan->signature != NP_CERT_SIG_NONE;
-}
-
-void np_cert_decoder_feed(br_x509_decoder_context *decoder, const uint8_t *der, uint32_t len)
-{
-    if (decoder->err == 0 && !decoder->decoded && len > 0) {
-        br_x509_decoder_push(decoder, der, len);
-    }
 }

@@ -27,6 +27,13 @@ enum np_cert_signature {
     NP_CERT_SIG_UNKNOWN, /* RSA-PSS, Ed25519 and others that BearSSL does not check */
 };
 
+/* Takes a copy of an element's DER while it is read. */
+struct np_cert_copy {
+    uint8_t *mem; /* caller's; NULL = no copy */
+    uint32_t cap;
+    uint32_t len; /* 0: it did not fit */
+};
+
 struct np_cert_scan {
     /* results, right once is_whole (names and key as soon as they were passed) */
     uint8_t issuer[NP_CERT_HASH_LEN];  /* SHA-256 of the Name's DER */
@@ -43,6 +50,9 @@ struct np_cert_scan {
     bool has_name;      /* a DNS name or IP address in subjectAltName */
     bool is_name_found; /* the wanted one is among them */
     bool failed;
+    /* set by the caller between init and feed */
+    struct np_cert_copy copy_subject; /* the Name */
+    struct np_cert_copy copy_key;     /* SubjectPublicKeyInfo */
     /* private */
     uint8_t depth_, head_len_, step_, extension_;
     uint8_t head_[5];
@@ -68,10 +78,6 @@ void np_cert_scan_want(struct np_cert_scan *scan, const char *name);
 void np_cert_scan_feed(struct np_cert_scan *scan, const uint8_t *der, uint32_t len);
 /* True if the whole certificate was read and has all that it must have. */
 bool np_cert_scan_is_whole(const struct np_cert_scan *scan);
-
-/* br_x509_decoder_push, but not after an error or the end: BearSSL's decoder would run on behind
- * its code. */
-void np_cert_decoder_feed(br_x509_decoder_context *decoder, const uint8_t *der, uint32_t len);
 
 /* True if `pattern` (a dNSName, `len` bytes) is for the host `name`: equal but for letter case, or
  * "*.rest" for one more label and at least two labels in rest (RFC 6125 section 6.4.3). */

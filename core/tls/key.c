@@ -6,6 +6,7 @@
 #include "core/base/ct.h"
 #include "core/tls/cert_der.h"
 #include "core/tls/curves.h"
+#include "core/tls/sha512.h"
 
 enum { IS_EC, IS_RSA };
 
@@ -17,10 +18,10 @@ struct scheme {
 };
 static const struct scheme schemes[] = {
     {NP_TLS_ECDSA_P256_SHA256, IS_EC, NP_KEY_P256, &br_sha256_vtable},
-    {NP_TLS_ECDSA_P384_SHA384, IS_EC, NP_KEY_P384, &br_sha384_vtable},
+    {NP_TLS_ECDSA_P384_SHA384, IS_EC, NP_KEY_P384, &np_sha384_class},
     {NP_TLS_RSA_PSS_SHA256, IS_RSA, NP_KEY_RSA, &br_sha256_vtable},
-    {NP_TLS_RSA_PSS_SHA384, IS_RSA, NP_KEY_RSA, &br_sha384_vtable},
-    {NP_TLS_RSA_PSS_SHA512, IS_RSA, NP_KEY_RSA, &br_sha512_vtable},
+    {NP_TLS_RSA_PSS_SHA384, IS_RSA, NP_KEY_RSA, &np_sha384_class},
+    {NP_TLS_RSA_PSS_SHA512, IS_RSA, NP_KEY_RSA, &np_sha512_class},
 };
 
 static const struct scheme *find_scheme(uint16_t id)

@@ -24,6 +24,9 @@
 /* Longest DER of a key: RSA 4096 in PKCS#8 has 2,376 bytes. */
 #define NP_KEY_DER_CAP 2560u
 
+/* Longest SubjectPublicKeyInfo that is read: RSA 4096 has 550 bytes. */
+#define NP_SPKI_CAP 576u
+
 enum np_key_kind { NP_KEY_NONE = 0, NP_KEY_P256, NP_KEY_P384, NP_KEY_RSA };
 
 /* A private key. Holds no pointer into itself: may be copied. Wipe it after use. */
@@ -57,6 +60,9 @@ bool np_tls_key_can_sign(const struct np_tls_key *key, uint16_t scheme);
  * can't. */
 uint32_t np_tls_key_sign(const struct np_tls_key *key, uint16_t scheme, const uint8_t *msg,
                          uint32_t msg_len, const uint8_t random[NP_PSS_SALT_CAP], uint8_t *sig);
+/* Reads a peer's public key, the DER of a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7), which it
+ * then points into: RSA of up to 4096 bits, P-256, P-384, P-521. False if it is none of these. */
+bool np_tls_key_public(br_x509_pkey *peer, const uint8_t *spki, uint32_t len);
 /* True if a peer with the public key `peer` can sign with `scheme`. */
 bool np_tls_sig_fits(const br_x509_pkey *peer, uint16_t scheme);
 /* True if `sig` is a signature of `msg` by the public key `peer` with `scheme`. RSA keys below 2048

@@ -112,17 +112,6 @@ static const char *check_public_key(const br_x509_pkey *key)
                : NULL;
 }
 
-static const char *decode_public_key(br_x509_decoder_context *decoder,
-                                     const struct np_tls_der *cert)
-{
-    br_x509_decoder_init(decoder, 0, 0);
-    np_cert_decoder_feed(decoder, cert->der, cert->len);
-    if (br_x509_decoder_get_pkey(decoder) == NULL) {
-        return "key is neither RSA (2048 to 4096 bits) nor P-256 or P-384";
-    }
-    return check_public_key(br_x509_decoder_get_pkey(decoder));
-}
-
 /* Does the private key belong to this public key? Proved by a signature, which also shows that
  * all parts of the key fit each other. */
 static enum np_err try_pair(const struct np_key_pair *pair, const br_x509_pkey *public_key,
@@ -147,15 +136,17 @@ static enum np_err try_pair(const struct np_key_pair *pair, const br_x509_pkey *
 static enum np_err check_chain(struct np_key_pair *pair, uint32_t count,
                                const struct np_tls_random *random, struct np_key_fault *fault)
 {
-    br_x509_decoder_context decoder;
     struct np_cert_scan scan;
-    uint8_t issuer[NP_CERT_HASH_LEN];
+    br_x509_pkey public_key;
+    uint8_t issuer[NP_CERT_HASH_LEN], spki[NP_SPKI_CAP];
 
     for (uint32_t i = 0; i < count; i++) {
         const char *wrong;
         enum np_err err;
 
-        scan_cert(&scan, &pair->chain_[i]);
+        np_cert_scan_init(&scan, pair->chain_[i].len);
+        scan.copy_key = (struct np_cert_copy){spki, sizeof(spki), 0};
+        np_cert_scan_feed(&scan, pair->chain_[i].der, pair->chain_[i].len);
         if (!np_cert_scan_is_whole(&scan)) {
             return blame_cert(fault, i, "", NP_ERR_INVALID, "is no X.509 certificate");
         }
@@ -170,7 +161,9 @@ static enum np_err check_chain(struct np_key_pair *pair, uint32_t count,
             return blame_cert(fault, i, scan.text, NP_ERR_UNSUPPORTED,
                               "signed with SHA-1 or MD5, which is refused");
         }
-        wrong = decode_public_key(&decoder, &pair->chain_[i]);
+        wrong = np_tls_key_public(&public_key, spki, scan.copy_key.len)
+                    ? check_public_key(&public_key)
+                    : "key is neither RSA (2048 to 4096 bits) nor P-256 or P-384";
         if (wrong != NULL) {
             return blame_cert(fault, i, scan.text, NP_ERR_UNSUPPORTED, wrong);
         }
@@ -178,7 +171,7 @@ static enum np_err check_chain(struct np_key_pair *pair, uint32_t count,
             continue;
         }
         note_leaf(pair, &scan);
-        err = try_pair(pair, br_x509_decoder_get_pkey(&decoder), random);
+        err = try_pair(pair, &public_key, random);
         if (err != NP_OK) {
             return blame(fault, true, err,
                          err == NP_ERR_AUTH ? "the key does not belong to the certificate"

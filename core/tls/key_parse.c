@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* key_parse: private keys from PEM and DER into struct np_tls_key (PKCS#1, SEC1, PKCS#8). */
+/* key_parse: private keys from PEM and DER into struct np_tls_key (PKCS#1, SEC1, PKCS#8); public
+ * keys of certificates. */
 #include <string.h>
 
 #include "core/base/ct.h"
@@ -12,6 +13,7 @@ static const uint8_t oid_rsa[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01
 static const uint8_t oid_ec[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
 static const uint8_t oid_p256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 static const uint8_t oid_p384[] = {0x2b, 0x81, 0x04, 0x00, 0x22};
+static const uint8_t oid_p521[] = {0x2b, 0x81, 0x04, 0x00, 0x23};
 
 static const char label_pkcs8[] = "PRIVATE KEY";
 static const char label_pkcs1[] = "RSA PRIVATE KEY";
@@ -314,4 +316,57 @@ enum np_err np_tls_key_load(struct np_tls_key *key, const char *text, uint32_t l
     np_ct_wipe(der, sizeof(der));
     np_ct_wipe(&pem, sizeof(pem));
     return err;
+}
+
+/* ---- public keys ----------------------------------------------------------------------------- */
+
+static bool read_public_rsa(br_x509_pkey *peer, struct np_der in)
+{
+    struct np_der body, n, e;
+
+    if (!np_der_take(&in, NP_DER_SEQUENCE, &body) || in.len != 0 || !np_der_take_uint(&body, &n) ||
+        !np_der_take_uint(&body, &e) || body.len != 0 || n.len > NP_RSA_MAX_BYTES) {
+        return false;
+    }
+    peer->key_type = BR_KEYTYPE_RSA;
+    peer->key.rsa.n = (uint8_t *)(uintptr_t)n.at;
+    peer->key.rsa.nlen = n.len;
+    peer->key.rsa.e = (uint8_t *)(uintptr_t)e.at;
+    peer->key.rsa.elen = e.len;
+    return true;
+}
+
+static bool read_public_ec(br_x509_pkey *peer, struct np_der curve, struct np_der point)
+{
+    struct np_der oid;
+
+    if (!np_der_take(&curve, NP_DER_OID, &oid) || curve.len != 0) {
+        return false;
+    }
+    peer->key_type = BR_KEYTYPE_EC;
+    peer->key.ec.curve = np_der_is(&oid, oid_p256, sizeof(oid_p256))   ? BR_EC_secp256r1
+                         : np_der_is(&oid, oid_p384, sizeof(oid_p384)) ? BR_EC_secp384r1
+                         : np_der_is(&oid, oid_p521, sizeof(oid_p521)) ? BR_EC_secp521r1
+                                                                       : 0;
+    peer->key.ec.q = (uint8_t *)(uintptr_t)point.at;
+    peer->key.ec.qlen = point.len;
+    return peer->key.ec.curve != 0;
+}
+
+bool np_tls_key_public(br_x509_pkey *peer, const uint8_t *spki, uint32_t len)
+{
+    struct np_der in = {spki, len}, info, algorithm, oid, bits;
+
+    if (!np_der_take(&in, NP_DER_SEQUENCE, &info) || in.len != 0 ||
+        !np_der_take(&info, NP_DER_SEQUENCE, &algorithm) ||
+        !np_der_take(&algorithm, NP_DER_OID, &oid) || !np_der_take(&info, NP_DER_BITS, &bits) ||
+        info.len != 0 || bits.len < 2 || bits.at[0] != 0) {
+        return false;
+    }
+    bits.at++;
+    bits.len--;
+    if (np_der_is(&oid, oid_rsa, sizeof(oid_rsa))) {
+        return read_public_rsa(peer, bits);
+    }
+    return np_der_is(&oid, oid_ec, sizeof(oid_ec)) && read_public_ec(peer, algorithm, bits);
 }

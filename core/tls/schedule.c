@@ -5,12 +5,13 @@
 
 #include "core/base/ct.h"
 #include "core/tls/br.h"
+#include "core/tls/sha512.h"
 
 #define LABEL_MAX 12u
 
 static const br_hash_class *class_of(enum np_tls_hash hash)
 {
-    return hash == NP_TLS_SHA384 ? &br_sha384_vtable : &br_sha256_vtable;
+    return hash == NP_TLS_SHA384 ? &np_sha384_class : &br_sha256_vtable;
 }
 
 void np_tls_hmac(enum np_tls_hash hash, const uint8_t *key, uint32_t key_len, const uint8_t *data,

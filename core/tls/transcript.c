@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#include "core/tls/sha512.h"
+
 #define MESSAGE_HASH 254u
 
 void np_tls_transcript_init(struct np_tls_transcript *transcript)
 {
     br_sha256_init(&transcript->sha256);
-    br_sha384_init(&transcript->sha384);
+    np_sha384_class.init(&transcript->sha384.vtable);
     transcript->hash = 0;
 }
 
@@ -23,7 +25,7 @@ void np_tls_transcript_append(struct np_tls_transcript *transcript, const void *
         br_sha256_update(&transcript->sha256, data, len);
     }
     if (transcript->hash != NP_TLS_SHA256) {
-        br_sha384_update(&transcript->sha384, data, len);
+        np_sha384_class.update(&transcript->sha384.vtable, data, len);
     }
 }
 
@@ -31,7 +33,7 @@ void np_tls_transcript_hash(const struct np_tls_transcript *transcript, enum np_
                             uint8_t out[NP_TLS_HASH_MAX])
 {
     if (hash == NP_TLS_SHA384) {
-        br_sha384_out(&transcript->sha384, out);
+        np_sha384_class.out(&transcript->sha384.vtable, out);
     } else {
         br_sha256_out(&transcript->sha256, out);
     }

@@ -12,6 +12,7 @@
 #include "core/tls/cert_time.h"
 #include "core/tls/curves.h"
 #include "core/tls/key.h"
+#include "core/tls/sha512.h"
 
 #define CHAIN_MAX 10u
 #define SAME_NAME_MAX 3u /* roots with one name that are tried */
@@ -20,8 +21,13 @@
 /* State in the handshake's scratch. */
 struct verify {
     union {
-        br_x509_minimal_context path;    /* with roots */
-        br_x509_decoder_context decoder; /* without: the leaf's key */
+        br_x509_minimal_context path; /* with roots */
+        struct {                      /* without: the leaf's key */
+            br_x509_pkey key;
+            bool has_key;
+            uint32_t spki_len;
+            uint8_t spki[NP_SPKI_CAP];
+        } leaf;
     };
     struct np_cert_scan scan; /* of the current certificate */
     br_sha256_context hash;   /* of the leaf */
@@ -89,13 +95,12 @@ static void begin(void *mem, const void *policy, const char *name)
     v->policy = policy;
     v->name = name;
     if (v->policy->roots == NULL) {
-        br_x509_decoder_init(&v->decoder, 0, 0);
         return;
     }
     br_x509_minimal_init(&v->path, &br_sha256_vtable, NULL, 0);
     br_x509_minimal_set_hash(&v->path, br_sha256_ID, &br_sha256_vtable);
-    br_x509_minimal_set_hash(&v->path, br_sha384_ID, &br_sha384_vtable);
-    br_x509_minimal_set_hash(&v->path, br_sha512_ID, &br_sha512_vtable);
+    br_x509_minimal_set_hash(&v->path, br_sha384_ID, &np_sha384_class);
+    br_x509_minimal_set_hash(&v->path, br_sha512_ID, &np_sha512_class);
     br_x509_minimal_set_rsa(&v->path, br_rsa_pkcs1_vrfy_get_default());
     br_x509_minimal_set_ecdsa(&v->path, &np_tls_curves, br_ecdsa_i31_vrfy_asn1);
     br_x509_minimal_set_minrsa(&v->path, NP_RSA_MIN_BITS / 8);
@@ -113,6 +118,9 @@ static void cert(void *mem, uint32_t der_len)
     if (v->count == 1) {
         np_cert_scan_want(&v->scan, v->name);
         br_sha256_init(&v->hash);
+        if (v->policy->roots == NULL) {
+            v->scan.copy_key = (struct np_cert_copy){v->leaf.spki, sizeof(v->leaf.spki), 0};
+        }
     }
     /* what comes after the path was found, or after a failure, is not looked at */
     v->is_passed_over = v->reason != NP_TLS_FINE || der_len == 0 ||
@@ -181,8 +189,9 @@ static void append(void *mem, const uint8_t *der, uint32_t len)
         br_sha256_update(&v->hash, der, len);
     }
     if (v->policy->roots == NULL) {
-        np_cert_decoder_feed(&v->decoder, der, len);
-    } else if (v->left == 0) {
+        return;
+    }
+    if (v->left == 0) {
         append_last(v, der, len);
     } else {
         v->path.vtable->append(&v->path.vtable, der, len);
@@ -247,6 +256,9 @@ static void note_leaf(struct verify *v)
     v->is_name_found = v->scan.is_name_found;
     v->is_for_servers = !v->scan.has_usage || v->scan.is_server;
     v->is_self_signed = memcmp(v->scan.issuer, v->scan.subject, NP_CERT_HASH_LEN) == 0;
+    if (v->policy->roots == NULL) {
+        v->leaf.spki_len = v->scan.copy_key.len;
+    }
 }
 
 static void cert_end(void *mem)
@@ -277,8 +289,10 @@ static void cert_end(void *mem)
 static const br_x509_pkey *leaf_key(struct verify *v, unsigned *usages)
 {
     *usages = BR_KEYTYPE_SIGN;
-    return v->policy->roots == NULL ? br_x509_decoder_get_pkey(&v->decoder)
-                                    : v->path.vtable->get_pkey(&v->path.vtable, usages);
+    if (v->policy->roots == NULL) {
+        return v->leaf.has_key ? &v->leaf.key : NULL;
+    }
+    return v->path.vtable->get_pkey(&v->path.vtable, usages);
 }
 
 static void end_path(struct verify *v)
@@ -341,9 +355,10 @@ static void fill_report(const struct verify *v)
 /* Without a path check: the leaf can be read, and its key is not weak. */
 static void check_leaf_only(struct verify *v)
 {
-    const br_x509_pkey *key = br_x509_decoder_get_pkey(&v->decoder);
+    const br_x509_pkey *key = &v->leaf.key;
 
-    if (key == NULL) {
+    v->leaf.has_key = np_tls_key_public(&v->leaf.key, v->leaf.spki, v->leaf.spki_len);
+    if (!v->leaf.has_key) {
         fail_leaf(v, NP_TLS_CERT_UNSUPPORTED, "has a key of an unsupported kind");
     } else if (key->key_type == BR_KEYTYPE_RSA && key->key.rsa.nlen < NP_RSA_MIN_BITS / 8) {
         fail_leaf(v, NP_TLS_CERT_WEAK, "RSA key below 2048 bits");

@@ -9,7 +9,7 @@
 #define DER_BYTES 256u
 #define CERT_MAX 65535u /* bytes of PEM text searched for one root */
 
-/* A walk over the file. What a block says goes to `scan` and, if given, `decoder`. */
+/* A walk over the file. What a block says goes to `scan`. */
 struct walk {
     const struct np_roots *roots;
     uint32_t offset;   /* of the next read */
@@ -17,7 +17,6 @@ struct walk {
     bool is_ended;
     struct np_pem pem;
     struct np_cert_scan scan;
-    br_x509_decoder_context *decoder; /* NULL: none wanted */
     uint8_t der[DER_BYTES];
     uint8_t text[READ_BYTES];
 };
@@ -66,9 +65,6 @@ static void use_bytes(struct walk *walk)
 {
     if (walk->pem.len > 0 && np_pem_is(&walk->pem, "CERTIFICATE")) {
         np_cert_scan_feed(&walk->scan, walk->der, walk->pem.len);
-        if (walk->decoder != NULL) {
-            np_cert_decoder_feed(walk->decoder, walk->der, walk->pem.len);
-        }
     }
     walk->pem.len = 0;
 }
@@ -132,53 +128,24 @@ enum np_err np_roots_index(struct np_roots *roots)
     return roots->count > 0 ? NP_OK : NP_ERR_NOT_FOUND;
 }
 
-/* Receives the subject name from BearSSL's decoder. */
-static void append_name(void *ctx, const void *bytes, size_t len)
-{
-    struct np_root *root = ctx;
-
-    if (len > NP_ROOT_NAME_CAP - root->anchor.dn.len) {
-        root->anchor.dn.data = NULL; /* too long: np_roots_find refuses it */
-        return;
-    }
-    memcpy(root->name_ + root->anchor.dn.len, bytes, len);
-    root->anchor.dn.len += len;
-}
-
-/* Copies the key out of the decoder. The decoder has checked that it fits. */
-static void keep_key(struct np_root *root, const br_x509_pkey *key)
-{
-    br_x509_pkey *to = &root->anchor.pkey;
-
-    *to = *key;
-    if (key->key_type == BR_KEYTYPE_RSA) {
-        memcpy(root->key_, key->key.rsa.n, key->key.rsa.nlen);
-        to->key.rsa.n = root->key_;
-        to->key.rsa.e = root->key_ + key->key.rsa.nlen;
-        memcpy(to->key.rsa.e, key->key.rsa.e, key->key.rsa.elen);
-    } else {
-        memcpy(root->key_, key->key.ec.q, key->key.ec.qlen);
-        to->key.ec.q = root->key_;
-    }
-}
-
 static bool load_root(const struct np_roots *roots, uint32_t offset,
                       const uint8_t subject[NP_CERT_HASH_LEN], struct np_root *root)
 {
-    br_x509_decoder_context decoder;
     struct walk walk;
+    struct np_cert_copy *name = &walk.scan.copy_subject, *key = &walk.scan.copy_key;
 
     memset(root, 0, sizeof(*root));
-    root->anchor.dn.data = root->name_;
-    br_x509_decoder_init(&decoder, append_name, root);
     start_walk(&walk, roots, offset);
-    walk.decoder = &decoder;
+    *name = (struct np_cert_copy){root->name_, sizeof(root->name_), 0};
+    *key = (struct np_cert_copy){root->key_, sizeof(root->key_), 0};
     if (read_block(&walk) != NP_OK || walk.offset - offset > CERT_MAX ||
-        !np_cert_scan_is_whole(&walk.scan) || br_x509_decoder_get_pkey(&decoder) == NULL ||
-        memcmp(walk.scan.subject, subject, NP_CERT_HASH_LEN) != 0 || root->anchor.dn.data == NULL) {
+        !np_cert_scan_is_whole(&walk.scan) || name->len == 0 ||
+        !np_tls_key_public(&root->anchor.pkey, root->key_, key->len) ||
+        memcmp(walk.scan.subject, subject, NP_CERT_HASH_LEN) != 0) {
         return false;
     }
-    keep_key(root, br_x509_decoder_get_pkey(&decoder));
+    root->anchor.dn.data = root->name_;
+    root->anchor.dn.len = name->len;
     root->anchor.flags = BR_X509_TA_CA;
     root->is_ca = walk.scan.is_ca || walk.scan.is_v1;
     root->not_before_s = walk.scan.not_before_s;

@@ -15,6 +15,7 @@
 #include "core/base/err.h"
 #include "core/tls/br.h"
 #include "core/tls/cert_scan.h"
+#include "core/tls/key.h"
 
 #define NP_ROOT_NAME_CAP 512u /* longest subject name of a root, DER bytes */
 
@@ -40,7 +41,7 @@ struct np_root {
     int64_t not_before_s, not_after_s;
     uint8_t key_hash[NP_CERT_HASH_LEN]; /* of SubjectPublicKeyInfo */
     uint8_t name_[NP_ROOT_NAME_CAP];
-    uint8_t key_[BR_X509_BUFSIZE_KEY];
+    uint8_t key_[NP_SPKI_CAP];
 };
 
 /* Reads the whole file once and fills the index. Blocks that are no certificate, or damaged inside,

@@ -56,7 +56,7 @@ static void drop_buffer(struct np_channel *c, enum np_channel_way way)
 
 void np_channel_release(struct np_app *app, uint32_t channel)
 {
-    struct np_channel *c = np_channel_get(app, channel);
+    struct np_channel *c = np_channel_is_set(channel) ? np_channel_get(app, channel) : NULL;
 
     if (c == NULL) {
         return;

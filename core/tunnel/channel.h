@@ -15,6 +15,10 @@
 #ifndef NP_CORE_TUNNEL_CHANNEL_H
 #define NP_CORE_TUNNEL_CHANNEL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/np_config.h"
 #include "core/base/list.h"
 #include "core/base/timer.h"
 #include "core/tls/tls.h"
@@ -49,6 +53,12 @@ struct np_channel {
 enum np_err np_channel_open(struct np_instance *instance, enum np_tls_role role, uint32_t handle,
                             uint32_t *channel);
 struct np_channel *np_channel_get(const struct np_app *app, uint32_t channel);
+/* True if `channel` (pool handle) is one, so that its connection is TLS. A build without TLS knows
+ * that there is none, and leaves out what would follow. */
+static inline bool np_channel_is_set(uint32_t channel)
+{
+    return NP_HAS_TLS != 0 && channel != 0;
+}
 /* Goes on with the handshake. NP_OK: open. NP_ERR_AGAIN: wait (np_channel_interest). NP_ERR_EOF or
  * another error of the connection; NP_ERR_AUTH or NP_ERR_PROTOCOL: the handshake failed,
  * np_channel_describe tells why (an alert was sent). */

@@ -101,7 +101,7 @@ static bool take_tls(struct np_instance *instance, uint8_t tls)
         return false;
     }
     instance->tls = tls;
-    if (tls != 0) {
+    if (NP_HAS_TLS != 0 && tls != 0) {
         err = instance->secure == NULL ? NP_ERR_UNSUPPORTED
                                        : np_secure_use_level(instance->secure, tls);
     }

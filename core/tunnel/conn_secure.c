@@ -26,7 +26,7 @@ static struct np_channel *channel_of(const struct np_conn *conn)
 
 int32_t np_conn_peek(struct np_conn *conn, const uint8_t **span)
 {
-    if (conn->channel == 0) {
+    if (!np_channel_is_set(conn->channel)) {
         return np_plat_tcp_peek(conn->instance->app->plat, conn->handle, span);
     }
     uint8_t *data;
@@ -39,7 +39,7 @@ int32_t np_conn_recv(struct np_conn *conn, uint8_t *buf, uint32_t cap)
 {
     uint8_t *span;
 
-    if (conn->channel == 0) {
+    if (!np_channel_is_set(conn->channel)) {
         return np_plat_tcp_recv(conn->instance->app->plat, conn->handle, buf, cap);
     }
     int32_t got = np_channel_peek(channel_of(conn), &span);
@@ -54,7 +54,7 @@ int32_t np_conn_recv(struct np_conn *conn, uint8_t *buf, uint32_t cap)
 
 enum np_err np_conn_send(struct np_conn *conn, const uint8_t *buf, uint32_t len)
 {
-    if (conn->channel == 0) {
+    if (!np_channel_is_set(conn->channel)) {
         return np_flow_give_all(conn->instance->app->plat, conn->handle, buf, len);
     }
     enum np_err err = np_channel_send(channel_of(conn), buf, len);
@@ -63,13 +63,14 @@ enum np_err np_conn_send(struct np_conn *conn, const uint8_t *buf, uint32_t len)
 
 bool np_conn_is_starved(const struct np_conn *conn)
 {
-    return conn->channel != 0 && np_channel_is_starved(channel_of(conn));
+    return np_channel_is_set(conn->channel) && np_channel_is_starved(channel_of(conn));
 }
 
 void np_conn_watch(struct np_conn *conn)
 {
-    uint32_t wants =
-        conn->channel == 0 ? NP_EV_READ : np_channel_interest(channel_of(conn), NP_EV_READ);
+    uint32_t wants = !np_channel_is_set(conn->channel)
+                         ? NP_EV_READ
+                         : np_channel_interest(channel_of(conn), NP_EV_READ);
     np_plat_interest(conn->instance->app->plat, conn->handle, wants);
 }
 
@@ -78,7 +79,7 @@ bool np_conn_is_hello(const struct np_conn *conn, const uint8_t *bytes, uint32_t
     const struct np_settings *settings = conn->instance->settings;
     struct np_key key = {settings->key, settings->key_len};
 
-    return conn->channel == 0 && !is_client(conn) && len == key.len + 1 &&
+    return !np_channel_is_set(conn->channel) && !is_client(conn) && len == key.len + 1 &&
            np_hello_is_valid(bytes, len, key);
 }
 

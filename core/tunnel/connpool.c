@@ -175,7 +175,7 @@ static void on_connected(struct np_conn *conn, uint32_t handle)
     conn->handle = handle;
     np_plat_retag(app->plat, handle, np_tag(NP_TAG_CONN, 0, conn->self & NP_POOL_INDEX_MASK));
     np_plat_tcp_keepalive(app->plat, handle, app->tuning->report_interval_ms);
-    if (conn->instance->tls != 0) {
+    if (NP_HAS_TLS != 0 && conn->instance->tls != 0) {
         np_conn_secure(conn);
     } else {
         expect_id(conn);
@@ -353,7 +353,7 @@ void np_connpool_insert_accepted(struct np_instance *instance, uint32_t handle)
     conn->handle = handle;
     np_plat_retag(app->plat, handle, np_tag(NP_TAG_CONN, 0, conn->self & NP_POOL_INDEX_MASK));
     np_list_insert_last(&pool->opening, &conn->node);
-    if (instance->tls != 0) {
+    if (NP_HAS_TLS != 0 && instance->tls != 0) {
         np_conn_expect_hello(conn);
     } else {
         send_id(conn);
@@ -402,7 +402,7 @@ static void on_early_data(struct np_conn *conn, bool is_wait_over)
         return;
     }
     bool is_hello = np_conn_is_hello(conn, span, (uint32_t)got);
-    if (conn->channel == 0) {
+    if (!np_channel_is_set(conn->channel)) {
         np_plat_tcp_consume(app->plat, conn->handle, 0);
     }
     if (is_hello && (launches || is_wait_over)) {
@@ -416,6 +416,12 @@ static void on_early_data(struct np_conn *conn, bool is_wait_over)
     }
 }
 
+static bool is_securing(const struct np_conn *conn)
+{
+    return NP_HAS_TLS != 0 &&
+           (conn->state == NP_CONN_EXPECT_HELLO || conn->state == NP_CONN_HANDSHAKE);
+}
+
 static void on_conn_timer(struct np_timer *timer, uint64_t now_ms)
 {
     struct np_conn *conn = NP_CONTAINER(timer, struct np_conn, timer);
@@ -423,7 +429,7 @@ static void on_conn_timer(struct np_timer *timer, uint64_t now_ms)
 
     if (conn->state == NP_CONN_IDLE) {
         on_early_data(conn, true);
-    } else if (conn->state == NP_CONN_EXPECT_HELLO || conn->state == NP_CONN_HANDSHAKE) {
+    } else if (is_securing(conn)) {
         np_conn_on_secure_timeout(conn);
     } else {
         np_conn_fail(conn, np_err_text(NP_ERR_TIMED_OUT));
@@ -446,7 +452,7 @@ void np_conn_on_event(struct np_conn *conn, uint32_t flags)
 {
     if ((flags & NP_EV_ERROR) != 0 && np_conn_is_starved(conn)) {
         on_dead(conn);
-    } else if (conn->state == NP_CONN_EXPECT_HELLO || conn->state == NP_CONN_HANDSHAKE) {
+    } else if (is_securing(conn)) {
         np_conn_on_secure_event(conn);
     } else if (conn->state == NP_CONN_EXPECT_ID) {
         read_id(conn);

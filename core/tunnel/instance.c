@@ -131,7 +131,7 @@ static void close_secure(struct np_instance *instance)
 {
     struct np_app *app = instance->app;
 
-    if (instance->secure != NULL) {
+    if (NP_HAS_TLS != 0 && instance->secure != NULL) {
         np_secure_close(instance->secure);
         np_pool_release(&app->secures, np_pool_handle(&app->secures, instance->secure));
         instance->secure = NULL;

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/base/fmt.h"
 #include "platform/posix/lines.h"
 
 #if defined(__x86_64__)
@@ -62,7 +63,7 @@ static char *next_line(char *line)
 /* The number of "<label>   123 kB" in bytes, 0 if it is not there. */
 static uint64_t kilobytes(char *text, const char *label)
 {
-    char *at = strstr(text, label);
+    const char *at = np_text_find(text, label);
     return at == NULL ? 0 : np_posix_read_number(at + strlen(label), NULL) * 1024u;
 }
 
@@ -81,7 +82,7 @@ static void read_memory(struct np_figures *f, char *text)
 static void read_cpu(struct np_figures *f, char *text)
 {
     uint64_t ticks[8] = {0};
-    char *at = text + 3;
+    const char *at = text + 3;
 
     read_text("/proc/stat", text);
     if (strncmp(text, "cpu ", 4) != 0) {
@@ -111,7 +112,7 @@ static void read_network(struct np_figures *f, char *text)
 {
     read_text("/proc/net/dev", text);
     for (char *line = text; line != NULL; line = next_line(line)) {
-        char *colon = strchr(line, ':'), *end = strchr(line, '\n'), *at;
+        const char *colon = strchr(line, ':'), *end = strchr(line, '\n'), *at;
 
         while (*line == ' ') {
             line++;
@@ -155,7 +156,7 @@ static void read_disks(struct np_figures *f, char *text)
     read_text("/proc/diskstats", text);
     for (char *line = text; line != NULL; line = next_line(line)) {
         uint64_t fields[7] = {0};
-        char *at = line, *name;
+        const char *at = line, *name;
 
         (void)np_posix_read_number(at, &at);
         (void)np_posix_read_number(at, &at);
@@ -175,7 +176,7 @@ static void read_disks(struct np_figures *f, char *text)
 static void read_process(struct np_plat *plat, struct np_figures *f, char *text)
 {
     struct rusage usage;
-    char *at = text;
+    const char *at = text;
 
     f->process_handles = plat->handles_used;
     if (getrusage(RUSAGE_SELF, &usage) == 0) {

@@ -9,10 +9,10 @@
 
 #define LINE_CAP 4096u
 
-uint64_t np_posix_read_number(char *at, char **end)
+uint64_t np_posix_read_number(const char *at, const char **end)
 {
     uint64_t number = 0;
-    char *digit = at;
+    const char *digit = at;
 
     while (*digit == ' ' || *digit == '\t' || *digit == '\n') {
         digit++;

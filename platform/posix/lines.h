@@ -8,7 +8,7 @@
 
 /* The decimal number at `at`, behind spaces; 0 if there is none. What is above 64 bits wraps. Sets
  * *end (may be NULL) to what follows; `at` itself if there is no number. */
-uint64_t np_posix_read_number(char *at, char **end);
+uint64_t np_posix_read_number(const char *at, const char **end);
 
 /* Gets a line without its end, to change as it likes. Returns false to stop. */
 typedef bool np_posix_line(void *ctx, char *line);

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/base/fmt.h"
 #include "platform/posix/lines.h"
 #include "platform/posix/posix.h"
 
@@ -86,7 +87,7 @@ static uint64_t machine_ram(void)
     char text[FILE_CAP];
 
     read_text("/proc/meminfo", text, sizeof text);
-    char *at = strstr(text, "MemTotal:");
+    const char *at = np_text_find(text, "MemTotal:");
     return at == NULL ? 0 : np_posix_read_number(at + 9, NULL) * 1024u;
 }
 

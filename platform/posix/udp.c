@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -175,10 +176,20 @@ static bool is_of_one_datagram(int error)
 }
 
 /* Returns how many, or an error number as a negative. */
+/* musl's wrapper on 32-bit CPUs looks for time stamps to convert, which nobody asks for here. */
+static int receive_many(int32_t fd, struct mmsghdr *messages, uint32_t count)
+{
+#if defined(NP_POSIX_LEAN) && defined(SYS_recvmmsg) && __SIZEOF_POINTER__ == 4
+    return (int)syscall(SYS_recvmmsg, fd, messages, count, MSG_DONTWAIT, NULL);
+#else
+    return recvmmsg(fd, messages, count, MSG_DONTWAIT, NULL);
+#endif
+}
+
 static int receive(struct np_posix_udp *udp, const struct np_posix_handle *h, uint32_t count)
 {
     for (uint32_t i = 0; i < ERROR_TRIES; i++) {
-        int n = recvmmsg(h->fd, udp->messages, count, MSG_DONTWAIT, NULL);
+        int n = receive_many(h->fd, udp->messages, count);
         if (n >= 0) {
             return n;
         }

@@ -44,10 +44,10 @@ void np_cli_print(int fd, const char *format, ...)
 
 void np_cli_mask(char *text)
 {
-    char *start = strstr(text, "://"), *at = strrchr(text, '@');
+    const char *scheme = np_text_find(text, "://");
+    char *start = scheme == NULL ? text : text + (scheme - text) + 3, *at = strrchr(text, '@');
     size_t key_len, mask_len;
 
-    start = start == NULL ? text : start + 3;
     if (at == NULL || at < start) {
         return;
     }

@@ -55,7 +55,7 @@ static int unreached(struct ctl *ctl)
     np_cli_print(STDERR_FILENO, "nodepass ctl: %s at %s:%s: %s\n",
                  ctl->http.status == 0 ? "no master" : "the master", where->host, where->port,
                  ctl->http.conn.why);
-    if (strstr(ctl->http.conn.why, "self-signed") != NULL) {
+    if (np_text_find(ctl->http.conn.why, "self-signed") != NULL) {
         np_cli_write(STDERR_FILENO, "  A certificate of the master's own (tls=1) needs --pin "
                                     "sha256:..., as its log tells, or --insecure.\n");
     }

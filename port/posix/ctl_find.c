@@ -70,7 +70,8 @@ bool np_ctl_where_parse(struct np_ctl_where *where, const char *text)
     const char *path = text + len, *query = strchr(text, '?');
     size_t path_len = query == NULL ? strlen(path) : (size_t)(query - path);
     if (is_master && query != NULL) {
-        where->is_tls = strstr(query, "tls=1") != NULL || strstr(query, "tls=2") != NULL;
+        where->is_tls =
+            np_text_find(query, "tls=1") != NULL || np_text_find(query, "tls=2") != NULL;
     }
     while (path_len > 0 && path[path_len - 1] == '/') {
         path_len--;

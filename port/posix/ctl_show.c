@@ -119,13 +119,13 @@ static const char *mode_of(const struct np_json_value *instance)
 /* The URL without the tunnel's key, which stands before the '@' of the authority. */
 static void mask_url(char *url)
 {
-    char *start = strstr(url, "://");
+    const char *scheme = np_text_find(url, "://");
     size_t len;
 
-    if (start == NULL) {
+    if (scheme == NULL) {
         return;
     }
-    start += 3;
+    char *start = url + (scheme - url) + 3;
     len = strcspn(start, "/?");
     for (size_t i = len; i > 0; i--) {
         if (start[i - 1] == '@') {

@@ -9,6 +9,7 @@
 
 #include "config/url.h"
 #include "core/base/ct.h"
+#include "core/base/fmt.h"
 #include "core/np_app.h"
 #include "platform/posix/posix.h"
 #include "port/posix/cli.h"
@@ -41,7 +42,7 @@ static int fail(const char *text)
 static void mask_sources(int argc, char **argv, char *env_url)
 {
     for (int i = 1; i < argc; i++) {
-        if (strstr(argv[i], "://") != NULL) {
+        if (np_text_find(argv[i], "://") != NULL) {
             np_cli_mask(argv[i]);
         }
     }
@@ -155,7 +156,7 @@ int main(int argc, char **argv)
     struct np_cli cli;
     int code = EXIT_USAGE;
 
-    if (NP_MASTER && argc > 1 && strcmp(argv[1], "ctl") == 0) {
+    if (NP_HAS_CTL && argc > 1 && strcmp(argv[1], "ctl") == 0) {
         return np_ctl_run(argc - 2, argv + 2);
     }
     np_cli_parse(&cli, argc, argv, env_url, &report);

@@ -43,13 +43,19 @@ static void print_version_line(void)
     np_cli_print(STDOUT_FILENO, "Version: v%s %s/%s\n", NP_VERSION, OS, ARCH);
 }
 
-static const char usage[] =
-    "\n"
-    "Usage:\n"
-    "  nodepass URL              run one tunnel: server://, client:// or master://\n"
+static const char usage[] = "\n"
+                            "Usage:\n"
+                            "  nodepass URL              run one tunnel: server:// or client://\n";
+
+static const char usage_master[] =
+    "  nodepass URL              run many, under a panel and an API: master://\n";
+
+static const char usage_ctl[] =
+    "  nodepass ctl VERB         ask and tell a running master (nodepass ctl help)\n";
+
+static const char usage_rest[] =
     "  nodepass -c FILE          run every tunnel of an INI file in one process\n"
     "  nodepass --check URL      check only, print the effective settings (or: --check -c FILE)\n"
-    "  nodepass ctl VERB         ask and tell a running master (nodepass ctl help)\n"
     "  nodepass --version | -V   version and limits\n"
     "  nodepass --help | -h      explanation with examples\n";
 
@@ -58,12 +64,21 @@ void np_text_print_usage(void)
     np_cli_write(STDOUT_FILENO, "NodePass: a tunnel for TCP and UDP\n");
     print_version_line();
     np_cli_write(STDOUT_FILENO, usage);
+    if (NP_MASTER) {
+        np_cli_write(STDOUT_FILENO, usage_master);
+    }
+    if (NP_HAS_CTL) {
+        np_cli_write(STDOUT_FILENO, usage_ctl);
+    }
+    np_cli_write(STDOUT_FILENO, usage_rest);
 }
 
 void np_text_print_version(void)
 {
     print_version_line();
-    np_cli_write(STDOUT_FILENO, "TLS: 1.3\nMaster: API v1, events, panel\n");
+    np_cli_write(STDOUT_FILENO, NP_HAS_TLS ? "TLS: 1.3\n" : "TLS: not in this build\n");
+    np_cli_write(STDOUT_FILENO,
+                 NP_MASTER ? "Master: API v1, events, panel\n" : "Master: not in this build\n");
     np_cli_print(STDOUT_FILENO,
                  "Limits: %u instances, %u sessions, %u pool connections an instance, "
                  "datagrams of %u bytes, URLs of %u bytes, keys of %u bytes\n",
@@ -78,7 +93,7 @@ static const char help_examples[] =
     "  client://KEY@TUNNEL/TARGET?OPTIONS     dials TUNNEL, or forwards it alone (mode=1)\n"
     "  TUNNEL and TARGET are host:port; an empty host means all addresses. Both ends need the "
     "same\n"
-    "  KEY; special characters in it are written as %XX. Quote the URL in a shell.\n"
+    "  KEY, with %XX for special characters. Quote the URL in a shell.\n"
     "\n"
     "Examples:\n"
     "  1. Local forward, one process: port 8080 of this machine leads to a web server.\n"
@@ -89,11 +104,8 @@ static const char help_examples[] =
     "  3. Forward tunnel: port 5432 here leads to a database that only the server can reach.\n"
     "       there:   nodepass 'server://KEY@:10101/10.0.0.5:5432?mode=2'\n"
     "       here:    nodepass 'client://KEY@server.example.com:10101/127.0.0.1:5432?mode=2'\n"
-    "  4. Many tunnels, no root, checked first.\n"
-    "       nodepass --check -c /etc/nodepass/nodepass.ini\n"
-    "       nodepass -c /etc/nodepass/nodepass.ini --user nobody\n"
-    "  5. The key in a file that only its owner can read.\n"
-    "       nodepass --url-file ~/.config/nodepass/url\n";
+    "  4. Many tunnels, without root's rights.\n"
+    "       nodepass -c /etc/nodepass/nodepass.ini --user nobody\n";
 
 static const char help_options[] =
     "\n"
@@ -108,12 +120,16 @@ static const char help_options[] =
     "  mem=MB         most memory for all tables of the process; the least that is given counts\n"
     "  proxy=0        1: PROXY protocol v1 towards the target\n"
     "  notcp=0        1: only UDP                      noudp=0   1: only TCP\n"
-    "  dial=auto      source address                   dns=5m    how long a name is kept\n"
+    "  dial=auto      source address                   dns=5m    how long a name is kept\n";
+
+static const char help_tls[] =
     "  tls=0          server: 1 TLS 1.3 with a certificate made at start, 2 with crt=FILE and "
     "key=FILE\n"
     "                 client: the least it accepts; with 2 it checks chain, name and dates\n"
     "  ca=FILE        client: CA certificates, else the system's    sni=NAME  name to ask for\n"
-    "  pin=sha256:HEX client: the server's public key, as its log tells; needs no CA\n"
+    "  pin=sha256:HEX client: the server's public key, as its log tells; needs no CA\n";
+
+static const char help_switches[] =
     "\n"
     "Switches:\n"
     "  --user NAME[:GROUP]  become this user once all ports are bound, keep only the right to low "
@@ -132,4 +148,8 @@ void np_text_print_help(void)
     np_text_print_usage();
     np_cli_write(STDOUT_FILENO, help_examples);
     np_cli_write(STDOUT_FILENO, help_options);
+    if (NP_HAS_TLS) {
+        np_cli_write(STDOUT_FILENO, help_tls);
+    }
+    np_cli_write(STDOUT_FILENO, help_switches);
 }

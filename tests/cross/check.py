@@ -22,6 +22,9 @@ import traffic
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD_S, UNIT_S = 900, 1200
+MASTER_ON = ("x86_64", "armv7hf")
+TINY_DATAGRAM = 1472  # NP_MAX_DATAGRAM of config/profiles/tiny.h
+TLS_CODE = re.compile(r"^(?:br_|np_tls_|np_secure_|np_verify_)")
 COUNT = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
 
 
@@ -41,14 +44,15 @@ class Report:
 class Target:
     """A target as its file in toolchains/ describes it."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, profile=""):
+        self.name, self.profile = name, profile
+        self.label = name + (profile and "-" + profile)
         path = os.path.join(ROOT, "toolchains", name + ".mk")
         if name not in elf.ABI or not os.path.exists(path):
             sys.exit(f"cross: {name}: want one of {' '.join(elf.ABI)}")
         with open(path, encoding="utf-8") as f:
             self.fields = dict(re.findall(r"^(\w+) :=[ ]?(.*)$", f.read(), re.M))
-        self.build = os.path.join(ROOT, "build", name)
+        self.build = os.path.join(ROOT, "build", self.label)
         self.program = os.path.join(self.build, "nodepass")
         self.run = self.fields["QEMU"].split()
 
@@ -75,8 +79,9 @@ def expect(command, pattern, limit=60, code=0):
     return [f"exit {got}, want {code} and {pattern!r}", *output.splitlines()[-20:]]
 
 
-def build(target):
-    code, output = call(["make", "-s", "-j2", f"T={target.name}", "all", "unit-program"], BUILD_S)
+def build(target, *goals):
+    code, output = call(["make", "-s", "-j2", f"T={target.name}", f"PROFILE={target.profile}",
+                         *goals], BUILD_S)
     return [] if code == 0 else [f"exit {code}", *output.splitlines()[-20:]]
 
 
@@ -112,6 +117,38 @@ def unit(target):
     if code == 0 and count and int(count[-1][0]) > 100 and count[-1][1] == "0":
         return []
     return [f"exit {code}", *[line for line in output.splitlines() if line[:2] != "ok"][-20:]]
+
+
+def refuses(command, url):
+    """A build without TLS says so, once, and ends as for any wrong configuration."""
+    got, output = call([*command, url], 60)
+    told = [line for line in output.splitlines() if "TLS is not in this build" in line]
+    return [] if got == 1 and len(told) == 1 else [f"exit {got}", *output.splitlines()[-20:]]
+
+
+def check_tiny(report, target):
+    """The profile `tiny`: client and server, plain, no master; within the file's TINY bytes."""
+    tiny = Target(target.name, "tiny")
+    start = time.monotonic()
+    if not report(tiny.label, "build", build(tiny, "all"), start):
+        return
+    report(tiny.label, "size", elf.size(tiny.program, int(target.fields["TINY"])))
+    report(tiny.label, "no TLS in it", elf.linked(tiny.program + ".map", TLS_CODE))
+    for tls, other in ((1, ""), (2, "&crt=a&key=b")):
+        url = f"server://key@127.0.0.1:10101/127.0.0.1:8080?tls={tls}{other}"
+        report(tiny.label, f"refuses tls={tls}", refuses(tiny.command(), url))
+    url = "master://127.0.0.1:9090"
+    report(tiny.label, "refuses a master", expect([*tiny.command(), "--check", url], "", code=1))
+    start = time.monotonic()
+    wrong = traffic.carry(tiny.command(), tiny.command(), 0, TINY_DATAGRAM)
+    report(tiny.label, "tunnel, tls=0", wrong, start)
+
+
+def check_master(report, target):
+    """What the master adds to the program, by builds without it."""
+    start = time.monotonic()
+    gate = [sys.executable, os.path.join(ROOT, "tests/size/master.py"), "--gate", target.name]
+    report(target.name, "what the master adds", expect(gate, r"^limits: ", 3 * BUILD_S), start)
 
 
 def check_file(report, target):
@@ -158,10 +195,14 @@ def main():
     report, built = Report(), []
     for target in [Target(name) for name in names]:
         start = time.monotonic()
-        if not report(target.name, "build", build(target), start):
+        if not report(target.name, "build", build(target, "all", "unit-program"), start):
             continue
         built.append(target)
         check_file(report, target)
+        if "TINY" in target.fields:
+            check_tiny(report, target)
+        if target.name in MASTER_ON:
+            check_master(report, target)
         if "--no-twice" not in sys.argv:
             start = time.monotonic()
             report(target.name, "two builds the same", twice(target), start)

@@ -82,6 +82,19 @@ def float_helpers(build):
             for path, name, is_defined in symbols(paths) if not is_defined and FLOAT.match(name)]
 
 
+def linked(map_file, pattern):
+    """Functions and constants that the link's map has and `pattern` must not find."""
+    with open(map_file, encoding="utf-8", errors="replace") as f:
+        text = f.read()
+    text = text[text.index("Linker script and memory map"):]
+    text = re.sub(r"\n( \.\S+)\n +(0x)", r"\n\1 \2", text)
+    found = re.findall(r"^ \.(?:text|rodata)\.(\w\S*)\s+0x[0-9a-f]+\s+0x(?!0\s)[0-9a-f]+ ",
+                       text, re.M)
+    if len(found) < 50:
+        return [f"{map_file} tells only {len(found)} functions"]
+    return [f"{name} is in it" for name in found if pattern.match(name)]
+
+
 def size(program, gate):
     """A list with one line if the program is larger than `gate` bytes."""
     size_bytes = os.path.getsize(program)

@@ -6,6 +6,7 @@ Usage: tests/cross/sizes.py [--largest] [--write | --stale] TARGET ...
   --largest   also what the folders, BearSSL and libc take in each, and the largest objects
   --write     puts the table into README.md, where all eight targets must be built
   --stale     fails when README.md's table has another size than a program that is built
+A program of PROFILE=tiny has a row where it is built and its target has a goal for it (TINY).
 What was optimised as a whole has lost its objects: functions are found again by their names, so
 one that was inlined counts where it went; texts that were merged are "texts".
 """
@@ -28,8 +29,11 @@ VERSION = re.compile(r"\.(?:lto_priv|constprop|isra|part|cold|localalias)(?:\.\d
 
 
 def gate(target):
-    with open(os.path.join(ROOT, "toolchains", target + ".mk"), encoding="utf-8") as f:
-        return int(re.search(r"^GATE := (\d+)", f.read(), re.M).group(1))
+    """What a target may have; None for the profile tiny where there is no such goal."""
+    name, _, profile = target.partition("-")
+    with open(os.path.join(ROOT, "toolchains", name + ".mk"), encoding="utf-8") as f:
+        found = re.search(rf"^{'TINY' if profile else 'GATE'} := (\d+)", f.read(), re.M)
+    return int(found.group(1)) if found else None
 
 
 def owners(target):
@@ -88,6 +92,12 @@ def row(target):
     return f"| {target} | {size} | {gate(target)} | {max(size - gate(target), 0) or ''} |\n"
 
 
+def with_tiny(targets):
+    """The targets, and what there is of them in the profile tiny."""
+    tiny = [target + "-tiny" for target in targets]
+    return targets + [name for name in tiny if gate(name) is not None and is_built(name)]
+
+
 def is_built(target):
     return os.path.exists(os.path.join(ROOT, "build", target, "nodepass"))
 
@@ -96,7 +106,7 @@ def write(targets):
     path = os.path.join(ROOT, "README.md")
     with open(path, encoding="utf-8") as f:
         head, rest = f.read().split(BEGIN)
-    table = HEAD + "".join(row(target) for target in targets)
+    table = HEAD + "".join(row(target) for target in with_tiny(targets))
     with open(path, "w", encoding="utf-8") as f:
         f.write(head + BEGIN + table + END + rest.split(END)[1])
 
@@ -106,7 +116,7 @@ def stale():
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
         table = f.read().split(BEGIN)[1].split(END)[0]
     wrong = 0
-    for target, told in re.findall(r"^\| (\w+) \| (\d+) \|", table, re.M):
+    for target, told in re.findall(r"^\| ([\w-]+) \| (\d+) \|", table, re.M):
         path = os.path.join(ROOT, "build", target, "nodepass")
         if is_built(target) and abs(os.path.getsize(path) - int(told)) * 100 > int(told):
             print(f"README.md: {target} is {os.path.getsize(path)} bytes, not {told}: "
@@ -122,7 +132,7 @@ def main():
     missing = [target for target in targets if not is_built(target)]
     if missing:
         sys.exit(f"sizes: not built: {' '.join(missing)}; want make cross")
-    print(HEAD + "".join(row(target) for target in targets), end="")
+    print(HEAD + "".join(row(target) for target in with_tiny(targets)), end="")
     if "--write" in sys.argv:
         write(targets)
     for target in targets if "--largest" in sys.argv else ():

@@ -313,7 +313,7 @@ def test_cable():
 def test_usage():
     """Faults of the command line: told on the console, and by the exit code."""
     for words, text in ((["nothing"], "not understood"), ([], "no URL"),
-                        (["server://k@:1/:2?tls=1"], "this build carries no TLS")):
+                        (["server://k@:1/:2?tls=1"], "TLS is not in this build")):
         with Firmware("usage", "nodepass-64k.elf", words) as board:
             assert board.child.wait(timeout=20) == 1 and text in board.log(), board.log()
 

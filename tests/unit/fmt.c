@@ -157,3 +157,14 @@ NP_TEST(fmt, parse_uint_random)
         NP_CHECK_INT(parses(text, max, x), x <= max);
     }
 }
+
+NP_TEST(fmt, text_find)
+{
+    const char *text = "a::/b://c";
+
+    NP_CHECK(np_text_find(text, "://") == text + 5);
+    NP_CHECK(np_text_find(text, "") == text);
+    NP_CHECK(np_text_find(text, "c") == text + 8);
+    NP_CHECK(np_text_find(text, "cc") == NULL);
+    NP_CHECK(np_text_find("", "c") == NULL);
+}

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "core/tls/cert_der.h"
+#include "core/tls/cert_scan.h"
 #include "core/tls/key_pair.h"
 #include "core/tls/pem.h"
 #include "core/tls/selfsigned.h"
+#include "core/tls/sha512.h"
 #include "tests/unit/np_test.h"
 #include "tests/unit/tls_files.h"
 
@@ -208,14 +210,18 @@ NP_TEST(tls_key_pair, loads_and_signs)
             strstr(rows[i][0], "chain.crt") != NULL || strcmp(rows[i][0], "both.pem") == 0 ? 2 : 1);
         NP_CHECK(pair.not_before_s < pair.not_after_s);
         for (uint32_t s = 0; s < 4 && pair.cred.schemes[s] != 0; s++) {
-            br_x509_decoder_context decoder;
+            struct np_cert_scan scan;
+            uint8_t spki[NP_SPKI_CAP];
+            br_x509_pkey key;
+            const br_x509_pkey *peer = &key;
             int32_t len = pair.cred.sign(&pair.cred, pair.cred.schemes[s], (const uint8_t *)"abc",
                                          3, &random_source, sig, sizeof(sig));
 
             NP_CHECK(len > 0);
-            br_x509_decoder_init(&decoder, 0, 0);
-            br_x509_decoder_push(&decoder, pair.cred.chain[0].der, pair.cred.chain[0].len);
-            const br_x509_pkey *peer = br_x509_decoder_get_pkey(&decoder);
+            np_cert_scan_init(&scan, 0);
+            scan.copy_key = (struct np_cert_copy){spki, sizeof(spki), 0};
+            np_cert_scan_feed(&scan, pair.cred.chain[0].der, pair.cred.chain[0].len);
+            NP_CHECK(np_tls_key_public(&key, spki, scan.copy_key.len));
             NP_CHECK(np_tls_sig_verify(peer, pair.cred.schemes[s], (const uint8_t *)"abc", 3, sig,
                                        (uint32_t)len));
             NP_CHECK(!np_tls_sig_verify(peer, pair.cred.schemes[s], (const uint8_t *)"abd", 3, sig,
@@ -347,20 +353,20 @@ NP_TEST(tls_pss, odd_lengths)
         tls_random_fill(&seed, salt, 64);
         br_hmac_drbg_init(&rng, &br_sha256_vtable, salt, sizeof(salt));
         NP_CHECK(br_rsa_i31_keygen(&rng.vtable, &sk, priv, &pk, pub, bits, 65537) == 1);
-        len = np_pss_sign(&sk, &br_sha512_vtable, digest, salt, sig);
+        len = np_pss_sign(&sk, &np_sha512_class, digest, salt, sig);
         NP_CHECK_INT(len, (bits + 7) / 8);
-        NP_CHECK(np_pss_verify(&pk, &br_sha512_vtable, digest, sig, len));
-        NP_CHECK(!np_pss_verify(&pk, &br_sha384_vtable, digest, sig, len));
-        NP_CHECK(!np_pss_verify(&pk, &br_sha512_vtable, salt, sig, len));
+        NP_CHECK(np_pss_verify(&pk, &np_sha512_class, digest, sig, len));
+        NP_CHECK(!np_pss_verify(&pk, &np_sha384_class, digest, sig, len));
+        NP_CHECK(!np_pss_verify(&pk, &np_sha512_class, salt, sig, len));
         for (uint32_t i = 0; i < len; i += 19) {
             sig[i] ^= 0x10;
-            NP_CHECK(!np_pss_verify(&pk, &br_sha512_vtable, digest, sig, len));
+            NP_CHECK(!np_pss_verify(&pk, &np_sha512_class, digest, sig, len));
             sig[i] ^= 0x10;
         }
         sk.n_bitlen = 2047;
-        NP_CHECK_INT(np_pss_sign(&sk, &br_sha512_vtable, digest, salt, sig), 0);
+        NP_CHECK_INT(np_pss_sign(&sk, &np_sha512_class, digest, salt, sig), 0);
         sk.n_bitlen = 4097;
-        NP_CHECK_INT(np_pss_sign(&sk, &br_sha512_vtable, digest, salt, sig), 0);
+        NP_CHECK_INT(np_pss_sign(&sk, &np_sha512_class, digest, salt, sig), 0);
     }
 }
 

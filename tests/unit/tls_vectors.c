@@ -8,6 +8,7 @@
 #include "core/tls/fast.h"
 #include "core/tls/key.h"
 #include "core/tls/schedule.h"
+#include "core/tls/sha512.h"
 #include "core/tls/suite.h"
 #include "tests/unit/np_test.h"
 #include "tests/unit/tls_hex.h"
@@ -272,7 +273,7 @@ static bool try_pkcs1_sha256(const struct row *row)
 
 static bool try_pkcs1_sha512(const struct row *row)
 {
-    return try_pkcs1(row, &br_sha512_vtable,
+    return try_pkcs1(row, &np_sha512_class,
                      (const uint8_t *)"\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03");
 }
 
