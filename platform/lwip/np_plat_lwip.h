@@ -68,6 +68,7 @@ struct np_lwip_stats {
     uint32_t udp_dropped;    /* datagrams that found their socket's queue full */
     uint32_t accept_refused; /* connections reset because every TCP place was taken */
     uint32_t places_full;    /* times that every TCP place was taken: visitors wait */
+    uint32_t half_open;      /* handshakes given up: the visitor said no more */
     uint32_t pool_empty;     /* times a pool of lwIP was empty */
     uint32_t link_changes;   /* times the link went up or down */
 };

@@ -84,42 +84,47 @@ static void tell_link(struct np_plat *plat)
     plat->is_address_told = has_address;
 }
 
-static void tell_grown(struct np_plat *plat, uint32_t now, uint32_t *told, const char *what)
+/* True if there is more of it than the log knows. */
+static bool tell_grown(struct np_plat *plat, uint32_t now, uint32_t *told, const char *what)
 {
-    if (now != *told) {
-        np_log_write(&plat->log, NP_LOG_WARN, "Network: %u %s", now - *told, what);
-        *told = now;
+    if (now == *told) {
+        return false;
     }
+    np_log_write(&plat->log, NP_LOG_WARN, "Network: %u %s", now - *told, what);
+    *told = now;
+    return true;
 }
 
+static bool tell_trouble(struct np_plat *plat)
+{
+    struct np_lwip_stats now, *told = &plat->warned;
+    np_lwip_stats(plat, &now);
+    bool is_any =
+        tell_grown(plat, now.rx_no_buffer, &told->rx_no_buffer, "times no receive buffer");
+    is_any |= tell_grown(plat, now.rx_malformed, &told->rx_malformed, "malformed packets dropped");
+    is_any |= tell_grown(plat, now.tx_no_room, &told->tx_no_room, "packets that could not be sent");
+    is_any |= tell_grown(plat, now.udp_dropped, &told->udp_dropped,
+                         "datagrams dropped, their queue was full");
+    is_any |= tell_grown(plat, now.accept_refused, &told->accept_refused,
+                         "connections reset, every place is taken");
+    is_any |= tell_grown(plat, now.places_full, &told->places_full,
+                         "times every TCP place was taken, visitors wait");
+    is_any |= tell_grown(plat, now.half_open, &told->half_open,
+                         "handshakes given up, the visitors are silent");
+    is_any |= tell_grown(plat, now.pool_empty, &told->pool_empty, "times a pool of lwIP was empty");
+    return is_any;
+}
+
+/* What goes on for long is told at once, and then every ten seconds. */
 void np_lwip_watch(struct np_plat *plat, uint64_t now_ms)
 {
-    struct np_lwip_stats now;
     static uint64_t next_look_ms;
     if (!plat->has_link || (now_ms < next_look_ms && next_look_ms - now_ms <= LOOK_MS)) {
         return;
     }
     next_look_ms = now_ms + LOOK_MS;
     tell_link(plat);
-    if (now_ms < plat->next_watch_ms) {
-        return;
-    }
-    np_lwip_stats(plat, &now);
-    struct np_lwip_stats before = plat->warned;
-    tell_grown(plat, now.rx_no_buffer, &plat->warned.rx_no_buffer, "times no receive buffer");
-    tell_grown(plat, now.rx_malformed, &plat->warned.rx_malformed, "malformed packets dropped");
-    tell_grown(plat, now.tx_no_room, &plat->warned.tx_no_room, "packets that could not be sent");
-    tell_grown(plat, now.udp_dropped, &plat->warned.udp_dropped,
-               "datagrams dropped, their queue was full");
-    tell_grown(plat, now.accept_refused, &plat->warned.accept_refused,
-               "connections reset, every place is taken");
-    tell_grown(plat, now.places_full, &plat->warned.places_full,
-               "times every TCP place was taken, visitors wait");
-    tell_grown(plat, now.pool_empty, &plat->warned.pool_empty, "times a pool of lwIP was empty");
-    if (before.rx_malformed != now.rx_malformed || before.udp_dropped != now.udp_dropped ||
-        before.rx_no_buffer != now.rx_no_buffer || before.tx_no_room != now.tx_no_room ||
-        before.accept_refused != now.accept_refused || before.places_full != now.places_full ||
-        before.pool_empty != now.pool_empty) {
+    if (now_ms >= plat->next_watch_ms && tell_trouble(plat)) {
         plat->next_watch_ms = now_ms + WATCH_MS;
     }
 }

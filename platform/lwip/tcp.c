@@ -506,20 +506,21 @@ void np_plat_tcp_user_timeout(struct np_plat *plat, uint32_t handle, uint32_t ms
 
 /* Handshakes that the visitor does not go on with keep places from others; lwIP's own limit is
  * 20 s. The address may be forged, so that nothing is sent to it. */
-static void end_half_open(void)
+static void end_half_open(struct np_plat *plat)
 {
     for (struct tcp_pcb *pcb = tcp_active_pcbs, *next; pcb != NULL; pcb = next) {
         next = pcb->next;
         if (pcb->state == SYN_RCVD && pcb->listener != NULL &&
             (tcp_ticks - pcb->tmr) * TCP_SLOW_INTERVAL > NP_LWIP_SYN_MS) {
             tcp_abandon(pcb, 0);
+            plat->stats.half_open++;
         }
     }
 }
 
 void np_lwip_tcp_tick(struct np_plat *plat, uint64_t now_ms)
 {
-    end_half_open();
+    end_half_open(plat);
     for (uint32_t i = 0; i < NP_LWIP_TCP; i++) {
         struct np_lwip_tcp *t = &plat->tcp[i];
         if (t->head.state != NP_LWIP_OPEN || t->pcb == NULL) {

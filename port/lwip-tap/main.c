@@ -90,9 +90,9 @@ static void log_stats(void)
                  s.pcbs_max, s.segments_used, s.segments_max, s.pbufs_used, s.pbufs_max);
     np_log_write(&log, NP_LOG_INFO,
                  "lwIP: no buffer %u, malformed %u, not sent %u, datagrams dropped %u, refused %u, "
-                 "pool empty %u, link changes %u",
+                 "half open %u, pool empty %u, link changes %u",
                  s.rx_no_buffer, s.rx_malformed, s.tx_no_room, s.udp_dropped, s.accept_refused,
-                 s.pool_empty, s.link_changes);
+                 s.half_open, s.pool_empty, s.link_changes);
 }
 
 static int run_app(bool color)

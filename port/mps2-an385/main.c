@@ -4,6 +4,7 @@
  * 2 the settings do not fit this image, 3 something is still held. */
 #include <string.h>
 
+#include "core/base/log.h"
 #include "core/np_app.h"
 #include "platform/lwip/np_lwip_sizes.h"
 #include "platform/lwip/np_plat_lwip.h"
@@ -16,7 +17,7 @@
 #include "port/mps2-an385/watchdog.h"
 
 enum { EXIT_USAGE = 1, EXIT_SIZE = 2, EXIT_HELD = 3 };
-enum { TURN_MS = 500, WATCHDOG_S = 10, CLOSING_MS = 35000, ADDRESS_MS = 3000 };
+enum { TURN_MS = 500, WATCHDOG_S = 10, CLOSING_MS = 35000, ADDRESS_MS = 3000, QUIET_MS = 10000 };
 enum { COMMAND_LINE_CAP = NP_MAX_URL + 512 };
 
 /* A tunnel has its control connection and idle ones beside two connections a session. */
@@ -70,6 +71,10 @@ static void print_status(const struct np_app *app, const struct np_plat *plat)
     print_value(" heap_max=", stats.heap_max_bytes);
     print_value(" pbufs=", stats.pbufs_used);
     print_value(" pool_empty=", stats.pool_empty);
+    print_value(" no_buffer=", stats.rx_no_buffer);
+    print_value(" malformed=", stats.rx_malformed);
+    print_value(" half_open=", stats.half_open);
+    print_value(" links=", stats.link_changes);
     print_value(" stack=", np_stack_used());
     print_value(" stack_size=", np_stack_bytes());
     print_value(" rx=", lan->rx_frames);
@@ -103,6 +108,25 @@ static void obey_console(struct np_app *app, const struct np_plat *plat)
     }
 }
 
+/* What the controller threw away; what goes on for long is told every ten seconds. */
+static void tell_lost_frames(struct np_plat *plat)
+{
+    static uint32_t told;
+    static uint64_t quiet_until_ms;
+    const struct np_lan9118 *lan = np_board_lan();
+    uint32_t lost = lan->rx_dropped + lan->rx_errors;
+    uint64_t now_ms = np_plat_now_ms(plat);
+    struct np_log log;
+
+    if (lost != told && now_ms >= quiet_until_ms) {
+        np_log_init(&log, plat, NP_LOG_INFO, NULL, false);
+        np_log_write(&log, NP_LOG_WARN, "Ethernet: %u frames lost, damaged or beyond the queue",
+                     lost - told);
+        told = lost;
+        quiet_until_ms = now_ms + QUIET_MS;
+    }
+}
+
 /* Dialling without an address would only fail; a network that gives none is the log's to tell. */
 static void wait_for_address(struct np_plat *plat)
 {
@@ -125,6 +149,7 @@ static void run_loop(struct np_app *app, struct np_plat *plat)
             np_reset_panic("the platform can't wait for events any more");
         }
         obey_console(app, plat);
+        tell_lost_frames(plat);
         if (np_plat_now_ms(plat) >= end_ms) {
             end_ms = UINT64_MAX;
             np_app_stop(app);
