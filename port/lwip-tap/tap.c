@@ -73,13 +73,17 @@ static bool look_if_up(void)
     return is_up;
 }
 
+/* A frame where no cable was is worth a look at once; one that is left over from before goes. */
 int32_t np_board_link_receive(uint8_t *frame, uint32_t cap)
 {
     ssize_t len = read(tap_fd, frame, cap);
-    if (len > 0) {
-        return (int32_t)len;
+    if (len > 0 && !is_up) {
+        next_look_us = 0;
     }
-    return look_if_up() ? 0 : NP_ERR_UNREACHABLE;
+    if (!look_if_up()) {
+        return NP_ERR_UNREACHABLE;
+    }
+    return len > 0 ? (int32_t)len : 0;
 }
 
 bool np_board_link_send(const uint8_t *frame, uint32_t len)

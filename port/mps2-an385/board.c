@@ -42,12 +42,13 @@ bool np_board_link_open(uint8_t mac[6])
     return true;
 }
 
-/* Asking the PHY takes some microseconds: not for every turn. */
-static void look_at_link(void)
+/* Asking the PHY takes some microseconds: not for every turn, but at once if a frame came where no
+ * cable was. */
+static void look_at_link(bool has_frame)
 {
     uint64_t now_us = np_clock_now_us();
 
-    if (now_us >= next_link_look_us) {
+    if (now_us >= next_link_look_us || (has_frame && !is_link_up)) {
         next_link_look_us = now_us + LINK_LOOK_US;
         is_link_up = np_lan9118_is_link_up(&lan);
     }
@@ -58,16 +59,16 @@ int32_t np_board_link_receive(uint8_t *frame, uint32_t cap)
     for (;;) {
         uint32_t len = np_lan9118_begin_frame(&lan);
 
-        if (len == 0) {
-            look_at_link();
-            return is_link_up ? 0 : NP_ERR_UNREACHABLE;
-        }
-        if (len <= cap) {
+        look_at_link(len > 0);
+        if (is_link_up && len <= cap) {
             np_lan9118_read_frame(&lan, frame, len);
             np_lan9118_end_frame(&lan);
             return (int32_t)len;
         }
-        np_lan9118_end_frame(&lan);
+        np_lan9118_end_frame(&lan); /* too long, or left over from before the cable went */
+        if (!is_link_up) {
+            return NP_ERR_UNREACHABLE;
+        }
     }
 }
 
