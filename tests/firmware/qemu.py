@@ -1,28 +1,62 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One firmware in QEMU, and the programs around it: servers, visitors, the POSIX build."""
-import hashlib
+"""One firmware in QEMU, the programs around it, and what of the machine they need."""
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IMAGES = os.path.join(ROOT, "build", "mps2-an385")
 LOGS = os.path.join(IMAGES, "test")
 QEMU = "qemu-system-arm"
+NODEPASS = os.environ.get("NP_BIN", os.path.join(ROOT, "build", "host", "nodepass"))
+HOST = "10.0.2.2"  # this machine, as a board on QEMU's user network sees it
+# Seconds for what has to happen: only a failure waits so long, however busy the machine is.
+PATIENCE = 120
+INSIDE = "NP_FIRMWARE_INSIDE"  # set in a network of our own
+PORTS = iter(range(20000, 32000) if INSIDE in os.environ else
+             range(10000 + os.getpid() * 61 % 20000, 32700))
+
+
+class Skip(Exception):
+    """This machine can't run the case."""
+
+
+def own_network():
+    """The command that gives a program a network of its own; None if this machine refuses."""
+    command = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
+    if shutil.which("unshare") is None or \
+            subprocess.run([*command, "true"], check=False, capture_output=True).returncode != 0:
+        return None
+    return command
+
+
+def need_own_network():
+    if INSIDE not in os.environ:
+        raise Skip("no network of its own without root here")
+
+
+def is_free(port):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Handed out once, and below those that the system gives to connections, so that nobody takes
+    it before its user does."""
+    return next(port for port in PORTS if is_free(port))
 
 
-def wait_for(what, check, seconds):
+def wait_for(what, check, seconds=PATIENCE):
     """Asks `check` until it is true; the time-out tells what was waited for."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -49,7 +83,7 @@ class Program:
         if self.child.poll() is None:
             self.child.terminate()
             try:
-                self.child.wait(timeout=10)
+                self.child.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()
@@ -60,8 +94,16 @@ class Program:
         with open(self.path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
-    def wait_log(self, pattern, seconds=20):
-        wait_for(f"{pattern} in {self.path}", lambda: re.search(pattern, self.log()), seconds)
+    def wait_log(self, pattern, seconds=PATIENCE):
+        """Until its output has the pattern; one that has ended will not write it any more."""
+
+        def is_there():
+            is_over = self.child.poll() is not None
+            found = re.search(pattern, self.log())
+            assert found or not is_over, f"ended without {pattern}: {self.log()[-600:]}"
+            return found
+
+        wait_for(f"{pattern} in {self.path}", is_there, seconds)
 
 
 class Firmware(Program):
@@ -72,11 +114,15 @@ class Firmware(Program):
                                 for kind in ("tcp", "udp") for here, there in ports)
         line = ",".join("arg=" + word.replace(",", ",,") for word in ["nodepass", *words])
         self.folder = tempfile.TemporaryDirectory(prefix="fw-")  # a socket's path is short
+        self.image = os.path.join(IMAGES, image)
         self.monitor = os.path.join(self.folder.name, "qmp")
+        self.debugger = os.path.join(self.folder.name, "gdb")
         command = [QEMU, "-M", "mps2-an385", "-display", "none", "-monitor", "none",
                    "-serial", "stdio", "-qmp", f"unix:{self.monitor},server=on,wait=off",
+                   "-chardev", f"socket,id=gdb,path={self.debugger},server=on,wait=off",
+                   "-gdb", "chardev:gdb",
                    "-semihosting-config", "enable=on,target=native," + line,
-                   "-kernel", os.path.join(IMAGES, image), *(nic or ("-nic", user))]
+                   "-kernel", self.image, *(nic or ("-nic", user))]
         super().__init__(name, ["bash", "-c", f'echo "IMAGE {image}"; exec "$0" "$@"', *command])
 
     def __exit__(self, *why):
@@ -96,6 +142,24 @@ class Firmware(Program):
                 reply = json.loads(lines.readline())
                 assert "return" in reply, reply
 
+    def poke(self, symbol, data):
+        """Overwrites a variable of the running image, by QEMU's debugger port."""
+        names = subprocess.run(["arm-none-eabi-nm", self.image], capture_output=True, text=True,
+                               check=True).stdout
+        address = int(re.search(rf"^([0-9a-f]+) \w {symbol}$", names, re.M).group(1), 16)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(PATIENCE)
+            s.connect(self.debugger)  # the processor stands still while somebody is there
+            stream = s.makefile("rwb", buffering=0)
+            for order in (f"M{address:x},{len(data):x}:{data.hex()}", "D"):
+                stream.write(f"${order}#{sum(order.encode()) % 256:02x}".encode())
+                reply = b""
+                while b"$OK#" not in reply:  # beside it the news that the processor has stopped
+                    more = stream.read(256)
+                    assert more and b"$E" not in reply + more, f"refused: {reply}"
+                    reply += more
+                stream.write(b"+")
+
     def press(self, key):
         self.child.stdin.write(key.encode())
         self.child.stdin.flush()
@@ -104,136 +168,18 @@ class Firmware(Program):
         """The figures of a fresh STATUS line."""
         count = self.log().count("STATUS ")
         self.press("s")
-        wait_for("a STATUS line", lambda: len(re.findall(r"STATUS .*\n", self.log())) > count, 10)
+        wait_for("a STATUS line", lambda: len(re.findall(r"STATUS .*\n", self.log())) > count)
         line = re.findall(r"STATUS (.*)\n", self.log())[-1]
         return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
 
-    def stop(self):
-        """Stops it by the console; its own verdict must be good, and no run may have ended badly.
-        Returns the last figures."""
+    def stop(self, resets=0):
+        """Stops it by the console; its own verdict must be good, and no more runs than `resets` may
+        have ended badly. Returns the last figures."""
         self.press("q")
-        code = self.child.wait(timeout=60)
+        code = self.child.wait(timeout=PATIENCE)
         text = self.log()
         last = dict(re.findall(r"(\w+)=(\d+)", re.findall(r"STATUS (.*)\n", text)[-1]))
         assert code == 0, f"exit code {code}: {text[-300:]}"
-        assert last["resets"] == "0" and "FAULT" not in text and "PANIC" not in text, text[-600:]
+        ends = len(re.findall("FAULT|PANIC|WATCHDOG", text))
+        assert int(last["resets"]) == ends == resets, text[-600:]
         return {name: int(value) for name, value in last.items()}
-
-
-class Echo:
-    """A TCP server: a visitor's first 8 bytes say how much to send; what comes back is the hash of
-    what the visitor sends until its end of stream, after those bytes."""
-
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.close()
-
-    def accept(self):
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
-
-    @staticmethod
-    def serve(conn):
-        try:
-            with conn:
-                count = int.from_bytes(read_exactly(conn, 8), "big")
-                sender = threading.Thread(target=conn.sendall, args=(content(count),))
-                sender.start()
-                digest = hashlib.sha256()
-                while chunk := conn.recv(65536):
-                    digest.update(chunk)
-                sender.join()
-                conn.sendall(digest.digest())
-        except (OSError, EOFError):
-            pass
-
-
-class UdpEcho:
-    """Sends each datagram back, behind one byte."""
-
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def serve(self):
-        try:
-            while True:
-                data, peer = self.socket.recvfrom(65536)
-                self.socket.sendto(b"!" + data, peer)
-        except OSError:
-            pass
-
-
-def visit_udp(port, sizes):
-    """A visitor whose datagrams must all come back as they were; each may be sent three times."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.connect(("127.0.0.1", port))
-        s.settimeout(2)
-        for size in sizes:
-            data = os.urandom(size)
-            for _ in range(3):
-                s.send(data)
-                try:
-                    while (got := s.recv(65536)) != b"!" + data:
-                        assert len(got) != size + 1 or size < 8, f"{size} bytes changed"
-                    break
-                except TimeoutError:
-                    continue
-            else:
-                raise AssertionError(f"no answer to a datagram of {size} bytes")
-
-
-def content(count):
-    return (hashlib.sha256(b"down").digest() * (count // 32 + 1))[:count]
-
-
-def read_exactly(conn, count):
-    data = b""
-    while len(data) < count:
-        chunk = conn.recv(min(65536, count - len(data)))
-        if not chunk:
-            raise EOFError(f"ended after {len(data)} of {count} bytes")
-        data += chunk
-    return data
-
-
-def visit(port, up, down, seconds=30):
-    """Sends `up` random bytes and takes `down`, both at once; both must arrive whole."""
-    data = os.urandom(up)
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as conn:
-        conn.sendall(down.to_bytes(8, "big"))
-
-        def send():
-            try:
-                conn.sendall(data)
-                conn.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass  # the reader tells
-
-        sender = threading.Thread(target=send, daemon=True)
-        sender.start()
-        got = read_exactly(conn, down)
-        digest = read_exactly(conn, 32)
-        sender.join(seconds)
-        assert got == content(down), "bytes towards the visitor changed on their way"
-        assert digest == hashlib.sha256(data).digest(), "bytes to the target changed on their way"
-        assert conn.recv(1) == b"", "bytes behind the end"
