@@ -29,13 +29,13 @@ class Soak(LwipCase):
                 try:
                     kind = rng.choice((0, 1, 2, 4))
                     if kind == 0:
-                        self.check_source(tunnel, rng.randrange(1, 200000), 20)
+                        self.check_source(tunnel, rng.randrange(1, 200000))
                     elif kind == 1:
-                        self.check_sink(tunnel, rng.randrange(1, 200000), 20)
+                        self.check_sink(tunnel, rng.randrange(1, 200000))
                     elif kind == 2:
-                        self.check_echo(tunnel, rng.randrange(1, 50000), 20)
+                        self.check_echo(tunnel, rng.randrange(1, 50000))
                     else:
-                        sock = tunnel.connect(20)
+                        sock = tunnel.connect()
                         sock.sendall(b"SOURCE s 1000000\n")
                         sock.recv(1000)
                         net.reset(sock)
