@@ -11,9 +11,11 @@ PLATLWIP := $(sort $(wildcard platform/lwip/*.c))
 PLATLWIP_OBJ := $(patsubst %.c,$(B)/%.o,$(PLATLWIP))
 
 $(PLATLWIP_OBJ) $(LWIP_OBJ): CPPFLAGS += $(LWIP_INC)
+# Headers of ours that lwIP's include are to the compiler a part of the system: not in its .d files.
+LWIP_OURS := $(wildcard platform/lwip/*.h platform/lwip/arch/*.h config/*.h config/profiles/*.h)
+$(PLATLWIP_OBJ) $(LWIP_OBJ): $(LWIP_OURS)
 $(LWIP_OBJ): WARN := -w
-$(B)/lwip/%.o: $(LWIP)/.pin $(B)/flags platform/lwip/lwipopts.h platform/lwip/np_lwip_sizes.h \
-		platform/lwip/arch/cc.h platform/lwip/lwip_hooks.h
+$(B)/lwip/%.o: $(LWIP)/.pin $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $(LWIP)/src/$*.c
 $(PLATLWIP_OBJ): | $(LWIP)/.pin
@@ -28,7 +30,7 @@ $(LWIP)/.pin: toolchains/deps.txt toolchains/fetch.sh
 # The contract's tests over lwIP's loopback.
 CONTRACT_LWIP := $(filter-out %_posix.c %_sim.c,$(wildcard tests/contract/*.c))
 $(B)/tests/contract/harness_lwip.o $(B)/tests/contract/only_lwip.o: CPPFLAGS += $(LWIP_INC)
-$(B)/tests/contract/harness_lwip.o $(B)/tests/contract/only_lwip.o: | $(LWIP)/.pin
+$(B)/tests/contract/harness_lwip.o $(B)/tests/contract/only_lwip.o: $(LWIP_OURS) | $(LWIP)/.pin
 $(B)/contract-lwip: $(patsubst %.c,$(B)/%.o,$(CONTRACT_LWIP)) $(B)/libplatlwip.a $(B)/liblwip.a \
 		$(B)/libcore.a $(B)/libbearssl.a
 	@echo "  LINK   $@"
