@@ -29,9 +29,10 @@
 #ifndef NP_LWIP_LISTENERS
 #define NP_LWIP_LISTENERS (NP_LWIP_IS_BIG ? 32 : NP_MAX_INSTANCES + 1)
 #endif
-/* Connections of one listener that wait to be accepted. */
+/* Connections of one listener that wait to be accepted, handshakes under way included: a visitor
+ * beyond them tries again after a second or more. */
 #ifndef NP_LWIP_BACKLOG
-#define NP_LWIP_BACKLOG (NP_LWIP_IS_BIG ? 64 : 2)
+#define NP_LWIP_BACKLOG (NP_LWIP_IS_BIG ? 64 : NP_MAX_SESSIONS <= 4 ? 2 : 8)
 #endif
 #ifndef NP_LWIP_UDP
 #define NP_LWIP_UDP (NP_LWIP_IS_BIG ? 256 : NP_MAX_SESSIONS + 1)

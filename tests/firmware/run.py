@@ -27,7 +27,8 @@ import test_speed
 import test_tap
 from qemu import (HOST, NODEPASS, Firmware, Program, Skip, free_port, need_own_network,
                   wait_for)
-from visits import Echo, UdpEcho, content, read_exactly, tries, visit, visit_udp
+from visits import (Echo, UdpEcho, begin, content, go_through, read_exactly, tries, visit,
+                    visit_udp)
 
 SOAK_S = int(os.environ.get("FW_SOAK_S", "60"))
 UNIT = os.path.join(qemu.ROOT, "tests", "unit")
@@ -99,25 +100,34 @@ def exercise(port, sessions, rounds):
     visit(port, 1000, 300000)
     visit(port, 200000, 200000)
     visit(port, 0, 0)
-    failed = []
-
-    def one():
-        try:
-            visit(port, 50000, 50000)
-        except (OSError, AssertionError, EOFError) as err:
-            failed.append(err)
-
-    threads = [threading.Thread(target=one) for _ in range(sessions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed, f"{len(failed)} of {sessions} at once: {failed[0]!r}"
+    visit_at_once(port, sessions)
     for i in range(rounds):
         try:
             visit(port, 100 + i, 2000)
         except (OSError, AssertionError, EOFError) as err:
             raise AssertionError(f"session {i} of {rounds}: {err!r}") from err
+
+
+def visit_at_once(port, sessions):
+    """They come one after the other, since QEMU's user network has a queue of one; then all send
+    and read together."""
+    failed, visitors = [], []
+    for _ in range(sessions):
+        conn = begin(port, 50000)
+        visitors.append((conn, read_exactly(conn, 100)))
+
+    def one(conn, got):
+        try:
+            go_through(conn, 50000, 50000, got)
+        except (OSError, AssertionError, EOFError) as err:
+            failed.append(err)
+
+    threads = [threading.Thread(target=one, args=visitor) for visitor in visitors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, f"{len(failed)} of {sessions} at once: {failed[0]!r}"
 
 
 def refuse_one_more(port, sessions):
@@ -259,17 +269,23 @@ def test_usage():
 
 
 def test_readme():
-    """README's commands, as they stand there: a page through a Cortex-M3 behind a reverse tunnel.
-    In a network of its own, since they name ports."""
+    """README's commands, as they stand there and on a terminal, as people type them: a page through
+    a Cortex-M3 behind a reverse tunnel. In a network of its own, since they name ports."""
     need_own_network()
     with open(os.path.join(qemu.ROOT, "README.md"), encoding="utf-8") as f:
         block = re.search(r"^tests/setup.sh --firmware.*?\n(.*?)^```", f.read(), re.M | re.S)[1]
     assert "make firmware-run" in block and block.rstrip().endswith("/")
-    script = ("set -m\n" + block.replace("make all firmware ", ": ") +
-              'code=$?\nfor job in $(jobs -p); do kill -- -"$job"; done\nexit $code\n')
-    with Program("readme", ["timeout", "200", "bash", "-c", script]) as run:
-        code = run.child.wait(timeout=220)
-        assert code == 0 and "Directory listing" in run.log(), f"exit {code}: {run.log()[-300:]}"
+    script = ("set -m\n" + block.replace("make all firmware ", ": ")
+              .replace("\ncurl ", "\ntimeout 100 curl ") +
+              'code=$?\nfor job in $(jobs -p); do kill -- -"$job"; kill -CONT -- -"$job"; done\nexit $code\n')
+    with tempfile.NamedTemporaryFile("w", suffix=".sh") as f:
+        f.write(script)
+        f.flush()
+        command = ["script", "-qefc", f"bash {f.name}", "/dev/null"]
+        with Program("readme", ["timeout", "200", *command]) as run:
+            code = run.child.wait(timeout=220)
+            assert code == 0 and "Directory listing" in run.log(), \
+                f"exit {code}: {run.log()[-300:]}"
 
 
 # ---- master ------------------------------------------------------------------------------------

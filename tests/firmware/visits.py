@@ -117,9 +117,20 @@ def read_exactly(conn, count):
 
 def visit(where, up, down, seconds=PATIENCE):
     """Sends `up` random bytes and takes `down`, both at once; both must arrive whole."""
+    go_through(begin(where, down, seconds), up, down)
+
+
+def begin(where, down, seconds=PATIENCE):
+    """A visitor that has said what it wants."""
+    conn = socket.create_connection(place(where), timeout=seconds)
+    conn.sendall(down.to_bytes(8, "big"))
+    return conn
+
+
+def go_through(conn, up, down, got=b""):
+    """The rest of a visit; `got`: what came already."""
     data = os.urandom(up)
-    with socket.create_connection(place(where), timeout=seconds) as conn:
-        conn.sendall(down.to_bytes(8, "big"))
+    with conn:
 
         def send():
             try:
@@ -130,9 +141,9 @@ def visit(where, up, down, seconds=PATIENCE):
 
         sender = threading.Thread(target=send, daemon=True)
         sender.start()
-        got = read_exactly(conn, down)
+        got += read_exactly(conn, down - len(got))
         digest = read_exactly(conn, 32)
-        sender.join(seconds)
+        sender.join(conn.gettimeout())
         assert got == content(down), "bytes towards the visitor changed on their way"
         assert digest == hashlib.sha256(data).digest(), "bytes to the target changed on their way"
         assert conn.recv(1) == b"", "bytes behind the end"
