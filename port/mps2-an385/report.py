@@ -134,13 +134,13 @@ def print_image(fig):
 
 
 def table(images):
-    lines = ["| Image | RAM class | RAM used, stack included | stack | most of it seen in the tests | "
+    lines = ["| Image | RAM class | RAM used, stack included | stack | most of it seen in tests | "
              "core | lwIP and its platform | flash |",
              "|---|---:|---:|---:|---:|---:|---:|---:|"]
     for fig in images:
         lwip = fig["ram_by"].get("lwIP", 0) + fig["ram_by"].get("platform/lwip", 0)
-        lines.append(f"| `{fig['name']}` | {fig['class']} | {fig['ram']} | {fig['stack']} | {fig['seen']} | "
-                     f"{fig['ram_by'][MODULES[0][1]]} | {lwip} | {fig['flash']} |")
+        lines.append(f"| `{fig['name']}` | {fig['class']} | {fig['ram']} | {fig['stack']} | "
+                     f"{fig['seen']} | {fig['ram_by'][MODULES[0][1]]} | {lwip} | {fig['flash']} |")
     return "\n".join(lines) + "\n"
 
 
