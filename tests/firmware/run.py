@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ import test_speed
 import test_tap
 from qemu import (HOST, NODEPASS, Firmware, Program, Skip, free_port, need_own_network,
                   wait_for)
-from visits import (Echo, UdpEcho, begin, content, go_through, read_exactly, tries, visit,
+from visits import (Echo, Names, UdpEcho, begin, content, go_through, read_exactly, tries, visit,
                     visit_udp)
 
 SOAK_S = int(os.environ.get("FW_SOAK_S", "60"))
@@ -242,6 +241,20 @@ def test_udp_tunnel_256k():
         return verdict(board)
 
 
+def test_dns():
+    """The target by name; the name server is one of ours at port 53 of a network of its own."""
+    need_own_network()
+    port = free_port()
+    with Names("127.0.0.1", {"service.example.com": [HOST]}), Echo() as echo, \
+            Firmware("dns", "nodepass-64k.elf", [
+                "--dns", HOST, f"client://:8080/service.example.com:{echo.port}?mode=1"],
+                     [(port, 8080)]) as board:
+        board.wait_log("Link: address")
+        wait_for("a visit by name", lambda: tries(port))
+        visit(port, 5000, 5000)
+        return verdict(board)
+
+
 def test_cable():
     """The cable out and in again, twice: told once each, and all works as before."""
     port = free_port()
@@ -277,7 +290,8 @@ def test_readme():
     assert "make firmware-run" in block and block.rstrip().endswith("/")
     script = ("set -m\n" + block.replace("make all firmware ", ": ")
               .replace("\ncurl ", "\ntimeout 100 curl ") +
-              'code=$?\nfor job in $(jobs -p); do kill -- -"$job"; kill -CONT -- -"$job"; done\nexit $code\n')
+              'code=$?\nfor job in $(jobs -p); do kill -- -"$job"; kill -CONT -- -"$job"; done\n'
+              'exit $code\n')
     with tempfile.NamedTemporaryFile("w", suffix=".sh") as f:
         f.write(script)
         f.flush()

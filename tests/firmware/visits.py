@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import struct
 import threading
 
 from qemu import PATIENCE
@@ -70,6 +71,52 @@ class UdpEcho:
                 self.socket.sendto(b"!" + data, peer)
         except OSError:
             pass
+
+
+class Names:
+    """A name server for A and AAAA of fixed names; counts what it was asked."""
+
+    def __init__(self, host, records):
+        self.records, self.asked = records, []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((host, 53))
+        self.socket.settimeout(0.2)
+        self.is_over = False
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.is_over = True
+        self.thread.join()
+        self.socket.close()
+
+    def serve(self):
+        while not self.is_over:
+            try:
+                query, peer = self.socket.recvfrom(512)
+                self.socket.sendto(self.answer(query), peer)
+            except TimeoutError:
+                continue
+
+    def answer(self, query):
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode())
+            at += 1 + query[at]
+        name, question = ".".join(labels), query[12:at + 5]
+        kind = struct.unpack("!H", query[at + 1:at + 3])[0]
+        self.asked.append((name, kind))
+        family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
+        packed = [socket.inet_pton(family, a) for a in self.records.get(name, ())
+                  if family is not None and (":" in a) == (family == socket.AF_INET6)]
+        flags = 0x8180 if name in self.records else 0x8183  # no such name
+        answers = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 5, len(p)) + p
+                           for p in packed)
+        return (query[:2] + struct.pack("!HHHHH", flags, 1, len(packed), 0, 0) + question +
+                answers)
 
 
 def place(where):
