@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The documents hold what they promise: every URL and INI file shown is accepted by the program,
 every path named exists, every make goal named is one, every option and variable is documented, the
-platform contract counts its functions.
+platform contract counts its functions, a board has ten at most.
 Usage: tests/docs.py [PROGRAM]"""
 import glob
 import os
@@ -137,6 +137,13 @@ def check_contract_count(report):
     report.note(told and int(told.group(1)) == found, f"platform/np_plat.h has {found} functions")
 
 
+def check_board(report):
+    found = re.findall(r"^[\w ]+ \*?(np_board_\w+)\(", read("platform/lwip/np_board.h"), re.M)
+    told = re.findall(r"^\| `(np_board_\w+)` \|", read("platform/lwip/PORTING.md"), re.M)
+    report.note(len(found) <= 10, f"platform/lwip/np_board.h has {len(found)} functions")
+    report.note(found == told, f"platform/lwip/PORTING.md: {set(found) ^ set(told)} or their order")
+
+
 def main():
     program = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/nodepass")
     with tempfile.TemporaryDirectory() as folder:
@@ -149,6 +156,7 @@ def main():
             check_goals(report, path, text)
         check_example(report)
         check_contract_count(report)
+        check_board(report)
         check_options(report)
     urls = sum(len(URL.findall(read(path))) for path in TEXTS)
     report.note(urls >= 8, f"only {urls} URLs found: the patterns of this test no longer fit")

@@ -16,8 +16,12 @@ firmware: $(addprefix firmware-,$(FW_CLASSES)) ## Cortex-M3 images of all RAM cl
 firmware-%: FORCE
 	@mkdir -p $(FW)
 	@+$(call FW_MAKE,$*) FW_OUT=$(FW_ELF_$*) $(FW_ELF_$*)
-firmware-run: firmware-256k ## start it: make firmware-run URL='client://..' (PORTS, CLASS=64k|1m)
-	@port/mps2-an385/run.sh $(FW_ELF_$(or $(CLASS),256k)) $(or $(PORTS),-) $(ARGS) '$(URL)'
+CLASS ?= 256k
+ifeq ($(filter firmware-run,$(MAKECMDGOALS))$(filter $(CLASS),$(FW_CLASSES)),firmware-run)
+$(error CLASS=$(CLASS): want one of $(FW_CLASSES))
+endif
+firmware-run: firmware-$(CLASS) ## start it: make firmware-run URL='..' (PORTS, CLASS=64k|1m)
+	@port/mps2-an385/run.sh $(FW_ELF_$(CLASS)) $(or $(PORTS),-) $(ARGS) '$(URL)'
 check-firmware: all firmware firmware-unit ; @python3 tests/firmware/run.py $(ARGS)
 firmware-soak: all firmware-256k ; @python3 tests/firmware/run.py --soak $(or $(SOAK_S),600)
 .PHONY: firmware firmware-run check-firmware firmware-soak

@@ -366,10 +366,10 @@ def soak(seconds):
     """Visits without end; in pauses what is in use goes back to what it was."""
     tunnel, door = free_port(), free_port()
     with Echo() as echo, \
-            Program("soak-server", [
+            Program(f"soak-{seconds}-server", [
                 NODEPASS, f"server://k3y@127.0.0.1:{tunnel}/127.0.0.1:{door}?mode=1&tls=1"]), \
-            Firmware("soak", "nodepass.elf", [f"client://k3y@{HOST}:{tunnel}/{HOST}:{echo.port}"
-                                              "?mode=2&tls=1"]) as board:
+            Firmware(f"soak-{seconds}", "nodepass.elf", [
+                f"client://k3y@{HOST}:{tunnel}/{HOST}:{echo.port}?mode=2&tls=1"]) as board:
         board.wait_log(UP)
         exercise(door, 8, 5)
         first, visits, pauses, heap = settle(board), 0, 0, []
