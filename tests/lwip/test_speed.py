@@ -122,9 +122,9 @@ class Speed(LwipCase):
         tunnel = self.alone(bulk, program="NP_LWIP_SPEED_BIN")
         for is_up in (False, True):
             best = [0.0, 0.0, 0.0]
-            for _ in range(RUNS):
+            for run in range(RUNS):
                 best = max(best, self.once(tunnel, bulk, is_up), key=lambda m: m[1])
-                if best[0] >= WANT_MBIT:
+                if best[0] >= WANT_MBIT or (run > 0 and best[1] >= WANT_MBIT):
                     break
             print("lwIP on the tap, one session %s: %.0f Mbit/s; %.0f in the time that the machine "
                   "gave, %.0f a processor" % ("up" if is_up else "down", *best), flush=True)
