@@ -23,7 +23,7 @@
  * Memory    Everything is sized when the port creates the platform; exhaustion is a normal result
  *           (NP_ERR_NO_HANDLES, NP_ERR_NO_MEMORY) and leaves other handles working.
  *
- * Counted functions: 37.
+ * Counted functions: 39.
  */
 #ifndef NP_PLATFORM_NP_PLAT_H
 #define NP_PLATFORM_NP_PLAT_H
@@ -219,6 +219,14 @@ int32_t np_plat_blob_read(struct np_plat *plat, const char *name, uint32_t offse
  * Returns NP_OK, NP_ERR_ACCESS, NP_ERR_NO_SPACE or NP_ERR_IO (the old one is still there). */
 enum np_err np_plat_blob_store(struct np_plat *plat, const char *name, const uint8_t *buf,
                                uint32_t len);
+/* Gives the named blob another name in the same place, whatever is in it; a blob that had this one
+ * is gone. Works on full storage. Returns NP_OK, NP_ERR_NOT_FOUND, NP_ERR_ACCESS, NP_ERR_NO_SPACE,
+ * NP_ERR_IO or NP_ERR_UNSUPPORTED (nothing has changed). */
+enum np_err np_plat_blob_rename(struct np_plat *plat, const char *name, const char *to);
+/* Keeps other processes that call this out of the place of the named blob (posix: its directory)
+ * until this one ends. To be called once. Returns NP_OK, NP_ERR_AGAIN (another one has it), or why
+ * the place can't be kept, which a platform of one process never does. */
+enum np_err np_plat_blob_lock(struct np_plat *plat, const char *name);
 
 /* Figures of the machine and of this process, for the API. What is not known is 0 or empty. */
 struct np_figures {

@@ -113,6 +113,21 @@ enum np_err np_plat_blob_store(struct np_plat *plat, const char *name, const uin
     return np_board_blob_store(name, buf, len);
 }
 
+enum np_err np_plat_blob_rename(struct np_plat *plat, const char *name, const char *to)
+{
+    (void)plat;
+    (void)name;
+    (void)to;
+    return NP_ERR_UNSUPPORTED;
+}
+
+enum np_err np_plat_blob_lock(struct np_plat *plat, const char *name)
+{
+    (void)plat;
+    (void)name;
+    return NP_OK;
+}
+
 /* ---- log and figures ------------------------------------------------------------------------- */
 
 void np_plat_log(struct np_plat *plat, uint32_t level, const char *line, uint32_t len)

@@ -301,6 +301,7 @@ struct np_plat *np_posix_open(const struct np_posix_config *config)
     if (!np_posix_loop_open(plat, at.loop)) {
         goto fail_wake;
     }
+    plat->lock_fd = -1;
 #ifdef NP_POSIX_LEAN
     np_zone_load(&plat->zone);
 #endif
@@ -333,6 +334,9 @@ void np_posix_close(struct np_plat *plat)
     close(plat->wake_fd);
     if (plat->syslog_fd >= 0) {
         close(plat->syslog_fd);
+    }
+    if (plat->lock_fd >= 0) {
+        close(plat->lock_fd);
     }
     munmap(plat->map, (size_t)plat->map_bytes);
 }

@@ -130,6 +130,7 @@ struct np_plat {
 #endif
     const char *syslog_ident;
     int32_t syslog_fd; /* -1 = not used */
+    int32_t lock_fd;   /* directory kept from other processes, -1 = none */
     uint32_t lines_dropped, lines_dropped_told;
     bool is_log_stuck;
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,16 +102,25 @@ static enum np_err write_file(const char *path, const uint8_t *buf, uint32_t len
     return err;
 }
 
-/* Cuts `path` down to its directory and forces that. The rename has happened: a failure here can't
- * be taken back and is not told. */
-static void sync_directory(char *path)
+/* The directory of `name`, opened; -1 if that fails. */
+static int open_directory(const char *name)
 {
-    char *slash = strrchr(path, '/');
-    const char *directory = slash == NULL ? "." : slash == path ? "/" : path;
-    if (slash != NULL && slash != path) {
-        *slash = '\0';
+    char path[PATH_CAP];
+    const char *slash = strrchr(name, '/');
+    size_t len = slash == NULL ? 0 : slash == name ? 1 : (size_t)(slash - name);
+    if (len >= sizeof(path)) {
+        return -1;
     }
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    memcpy(path, name, len);
+    path[len] = '\0';
+    return open(len == 0 ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Forces the directory to the disk. The rename has happened: a failure here can't be taken back and
+ * is not told. */
+static void sync_directory(const char *name)
+{
+    int fd = open_directory(name);
     if (fd >= 0) {
         (void)fsync(fd);
         close(fd);
@@ -137,5 +147,31 @@ enum np_err np_plat_blob_store(struct np_plat *plat, const char *name, const uin
         return err;
     }
     sync_directory(path);
+    return NP_OK;
+}
+
+enum np_err np_plat_blob_rename(struct np_plat *plat, const char *name, const char *to)
+{
+    (void)plat;
+    if (rename(name, to) != 0) {
+        return errno == ENOENT ? NP_ERR_NOT_FOUND : store_error(errno);
+    }
+    sync_directory(to);
+    return NP_OK;
+}
+
+/* On the directory itself: leaves no file behind, and works where nothing can be written. */
+enum np_err np_plat_blob_lock(struct np_plat *plat, const char *name)
+{
+    int fd = open_directory(name);
+    if (fd < 0) {
+        return load_error(errno);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        enum np_err err = errno == EWOULDBLOCK ? NP_ERR_AGAIN : NP_ERR_IO;
+        close(fd);
+        return err;
+    }
+    plat->lock_fd = fd;
     return NP_OK;
 }

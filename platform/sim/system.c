@@ -248,6 +248,34 @@ enum np_err np_plat_blob_store(struct np_plat *plat, const char *name, const uin
     return NP_OK;
 }
 
+enum np_err np_plat_blob_rename(struct np_plat *plat, const char *name, const char *to)
+{
+    np_sim_spoil(plat);
+    struct sim_blob *blob = find_blob(plat, name, false);
+    struct sim_blob *old = find_blob(plat, to, false);
+    if (blob == NULL) {
+        return NP_ERR_NOT_FOUND;
+    }
+    if (np_sim_plat_chance(plat, plat->trouble.blob_io)) {
+        return NP_ERR_IO;
+    }
+    if (strlen(to) >= sizeof blob->name) {
+        return NP_ERR_ACCESS;
+    }
+    if (old != NULL && old != blob) {
+        old->is_used = false;
+    }
+    snprintf(blob->name, sizeof blob->name, "%s", to);
+    return NP_OK;
+}
+
+enum np_err np_plat_blob_lock(struct np_plat *plat, const char *name)
+{
+    np_sim_spoil(plat);
+    (void)name;
+    return NP_OK;
+}
+
 /* ---- log ------------------------------------------------------------ */
 
 void np_plat_log(struct np_plat *plat, uint32_t level, const char *line, uint32_t len)

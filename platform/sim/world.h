@@ -11,7 +11,7 @@
 #define SIM_NONE UINT32_MAX
 #define SIM_SCRATCH 65536u /* bytes a peek shows at most */
 #define SIM_HOLD 65536u    /* bytes one splice pipe holds */
-#define SIM_BLOBS 4u       /* blobs of one host */
+#define SIM_BLOBS 32u      /* blobs of one host */
 #define SIM_NAMES 8u
 #define SIM_INDEX_BITS 16u
 

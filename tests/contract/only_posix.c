@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,6 +73,24 @@ static void blob_files(struct np_plat *plat)
     CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     check_old_is_kept(plat, name);
     unlink(name);
+}
+
+/* One process has a directory, whatever it may write there; its end gives it back. */
+static void blob_lock(struct np_plat *plat)
+{
+    char directory[128], name[160];
+    blob_name(directory, sizeof(directory), "lock");
+    snprintf(name, sizeof(name), "%s/state", directory);
+    CHECK_INT(np_plat_blob_lock(plat, name), NP_ERR_NOT_FOUND);
+    CHECK(mkdir(directory, 0500) == 0);
+    int other = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(flock(other, LOCK_EX | LOCK_NB) == 0);
+    CHECK_INT(np_plat_blob_lock(plat, name), NP_ERR_AGAIN);
+    CHECK(flock(other, LOCK_UN) == 0);
+    CHECK_INT(np_plat_blob_lock(plat, name), NP_OK);
+    CHECK(flock(other, LOCK_EX | LOCK_NB) != 0);
+    close(other);
+    rmdir(directory);
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */
@@ -179,6 +198,7 @@ static void files_are_raised(struct np_plat *plat)
 
 const struct np_contract_test np_harness_tests[] = {
     {"posix_blob_files", blob_files, 0, 0, 0},
+    {"posix_blob_lock", blob_lock, 0, 0, 0},
     {"posix_signals_wake", signals_wake, 0, 0, 0},
     {"posix_log_nobody_reads", log_nobody_reads, 0, 0, 0},
     {"posix_descriptors_run_out", descriptors_run_out, 0, 0, 0},

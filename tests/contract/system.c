@@ -174,6 +174,30 @@ static void blob_pieces(struct np_plat *plat)
     remove(name);
 }
 
+/* The content moves, over what was there; a platform that can't do it changes nothing. */
+static void blob_names(struct np_plat *plat)
+{
+    char from[128], to[128];
+    uint8_t out[200], in[200];
+    snprintf(from, sizeof(from), "%sfrom", np_harness_blob_prefix());
+    snprintf(to, sizeof(to), "%sto", np_harness_blob_prefix());
+    fill(out, 4, 0, sizeof(out));
+    CHECK_INT(np_plat_blob_store(plat, to, out, 7), NP_OK);
+    CHECK_INT(np_plat_blob_store(plat, from, out, 200), NP_OK);
+    enum np_err err = np_plat_blob_rename(plat, from, to);
+    bool can = strcmp(np_harness_name(), "lwip") != 0;
+    CHECK_INT(err, can ? NP_OK : NP_ERR_UNSUPPORTED);
+    CHECK_INT(np_plat_blob_load(plat, from, in, 200), can ? (int)NP_ERR_NOT_FOUND : 200);
+    CHECK_INT(np_plat_blob_load(plat, to, in, 200), can ? 200 : 7);
+    CHECK(is_filled(in, 4, 0, can ? 200 : 7));
+    CHECK_INT(np_plat_blob_rename(plat, from, to), can ? NP_ERR_NOT_FOUND : NP_ERR_UNSUPPORTED);
+    if (strncmp(np_harness_name(), "posix", 5) != 0) { /* there: only_posix.c */
+        CHECK_INT(np_plat_blob_lock(plat, to), NP_OK);
+    }
+    remove(from);
+    remove(to);
+}
+
 static void log_lines(struct np_plat *plat)
 {
     static const char line[] = "  a line by the log sink\n";
@@ -213,6 +237,7 @@ const struct np_contract_test np_contract_system[] = {
     {"entropy", entropy, 0, 0, 0},
     {"blobs", blobs, 0, 0, 0},
     {"blob_pieces", blob_pieces, 0, 0, 0},
+    {"blob_names", blob_names, 0, 0, 0},
     {"log_lines", log_lines, 0, 0, 0},
     {"figures", figures, 0, 0, 0},
     {NULL, NULL, 0, 0, 0},
