@@ -95,18 +95,54 @@ bool np_store_is_ready(struct np_master *master)
     return master->store.failure == NP_OK || np_store_save(master) == NP_OK;
 }
 
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* Reads `path` to master->text. Returns the length if it is whole, NP_ERR_INVALID if it was damaged
+ * and is set aside for whoever wants to look at it, or why it can't be read. *is_unreadable is set
+ * if something is there that must not be replaced. */
+static int32_t read_state(struct np_master *master, const char *path, bool *is_unreadable)
+{
+    struct np_plat *plat = master->app->plat;
+    char kept[PATH_CAP];
+    int32_t len = np_plat_blob_load(plat, path, (uint8_t *)master->text, NP_STORE_BYTES);
+    enum np_err err;
+
+    if (len == NP_ERR_NOT_FOUND ||
+        (len >= 0 && np_store_text_is_whole(master->text, (uint32_t)len))) {
+        return len;
+    }
+    if (len < 0 && len != NP_ERR_TOO_LONG) {
+        *is_unreadable = true;
+        np_log_write(&master->self.log, NP_LOG_ERROR, "State not read, and never replaced: %s: %s",
+                     path, np_err_text((enum np_err)len));
+        return len;
+    }
+    np_fmt(kept, sizeof kept, "%s.corrupt-%llu", path, (unsigned long long)np_plat_wall_s(plat));
+    err = np_plat_blob_rename(plat, path, kept);
+    *is_unreadable = err != NP_OK;
+    np_log_write(&master->self.log, NP_LOG_ERROR, "State file damaged: %s, %s%s", path,
+                 err == NP_OK ? "kept as " : "never replaced, since it can't be set aside: ",
+                 err == NP_OK ? kept : np_err_text(err));
+    return NP_ERR_INVALID;
+}
+
+static int32_t read_backup(struct np_master *master)
+{
+    char path[PATH_CAP];
+
+    backup_path(master, path, sizeof path);
+    return read_state(master, path, &master->store.is_backup_unreadable);
+}
+
 /* ---- backup ---------------------------------------------------------------------------------- */
 
 /* Looks what the backup of an earlier run holds, so that it is not written again. */
 static void find_backup(struct np_master *master)
 {
     struct np_store *store = &master->store;
-    char path[PATH_CAP];
+    int32_t len = read_backup(master);
 
-    backup_path(master, path, sizeof path);
-    int32_t len =
-        np_plat_blob_load(master->app->plat, path, (uint8_t *)master->text, NP_STORE_BYTES);
-    if (store->path[0] != '\0' && len > 0) {
+    if (len > 0) {
         np_sha256(master->text, (uint32_t)len, store->backed_up);
         np_ct_wipe(master->text, (uint32_t)len);
         store->has_backup = true;
@@ -121,7 +157,7 @@ static void back_up(struct np_master *master)
     char path[PATH_CAP];
     int32_t len;
 
-    if (store->path[0] == '\0' || !store->has_saved ||
+    if (!store->has_saved || store->is_backup_unreadable ||
         (store->has_backup && memcmp(store->saved, store->backed_up, sizeof store->saved) == 0)) {
         return;
     }
@@ -152,6 +188,9 @@ static void on_backup(struct np_timer *timer, uint64_t now_ms)
 
 void np_store_start_backup(struct np_master *master)
 {
+    if (master->store.path[0] == '\0') {
+        return;
+    }
     find_backup(master);
     back_up(master);
     master->store.backup.fire = on_backup;
@@ -167,50 +206,21 @@ void np_store_stop(struct np_master *master)
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-/* Reads `path` to master->text. Returns the length if it is whole; NP_ERR_INVALID if damaged. */
-static int32_t read_state(struct np_master *master, const char *path, int32_t *len)
+/* A file of a larger build: what is left out must not be lost by the next save. */
+static void keep_lost(struct np_master *master, uint32_t len, uint32_t lost)
 {
-    *len = np_plat_blob_load(master->app->plat, path, (uint8_t *)master->text, NP_STORE_BYTES);
-    if (*len == NP_ERR_TOO_LONG) {
-        return NP_ERR_INVALID;
-    }
-    if (*len < 0) {
-        return *len;
-    }
-    return np_store_text_is_whole(master->text, (uint32_t)*len) ? *len : (int32_t)NP_ERR_INVALID;
-}
+    struct np_plat *plat = master->app->plat;
+    char kept[PATH_CAP];
 
-/* Keeps a damaged file for whoever wants to look at it. */
-static void keep_damaged(struct np_master *master, int32_t len)
-{
-    char path[PATH_CAP];
-
-    np_fmt(path, sizeof path, "%s.corrupt-%llu", master->store.path,
-           (unsigned long long)np_plat_wall_s(master->app->plat));
-    enum np_err err = len < 0 ? NP_ERR_TOO_LONG
-                              : np_plat_blob_store(master->app->plat, path,
-                                                   (const uint8_t *)master->text, (uint32_t)len);
-    np_log_write(&master->self.log, NP_LOG_ERROR, "State file damaged: %s%s%s%s",
-                 master->store.path, err == NP_OK ? ", kept as " : ", no copy could be kept: ",
-                 err == NP_OK ? path : np_err_text(err), "");
-}
-
-/* The state of the backup; its length, or why there is none. */
-static int32_t read_backup(struct np_master *master)
-{
-    char path[PATH_CAP];
-    int32_t len;
-
-    backup_path(master, path, sizeof path);
-    int32_t result = read_state(master, path, &len);
-    if (result > 0) {
-        np_log_write(&master->self.log, NP_LOG_WARN,
-                     "State taken from %s: changes since it was made are lost", path);
-    } else if (result != NP_ERR_NOT_FOUND) {
-        np_log_write(&master->self.log, NP_LOG_ERROR, "%s: %s", path,
-                     result == NP_ERR_INVALID ? "damaged too" : np_err_text((enum np_err)result));
-    }
-    return result;
+    np_fmt(kept, sizeof kept, "%s.kept-%llu", master->store.path,
+           (unsigned long long)np_plat_wall_s(plat));
+    enum np_err err = write_text(master, kept, len);
+    master->store.is_unreadable = master->store.is_unreadable || err != NP_OK;
+    np_log_write(&master->self.log, NP_LOG_ERROR,
+                 "%u instances of the state file are left out: this build runs at most %u; %s%s",
+                 lost, (unsigned)NP_MAX_INSTANCES,
+                 err == NP_OK ? "all are kept in " : "the file is never replaced: ",
+                 err == NP_OK ? kept : np_err_text(err));
 }
 
 static void take_text(struct np_master *master, uint32_t len)
@@ -218,9 +228,7 @@ static void take_text(struct np_master *master, uint32_t len)
     uint32_t lost = np_store_text_parse(master, master->text, len);
 
     if (lost > 0) {
-        np_log_write(&master->self.log, NP_LOG_ERROR,
-                     "%u instances of the state file are left out: this build runs at most %u",
-                     lost, (unsigned)NP_MAX_INSTANCES);
+        keep_lost(master, len, lost);
     }
     np_ct_wipe(master->text, len);
 }
@@ -228,33 +236,30 @@ static void take_text(struct np_master *master, uint32_t len)
 void np_store_load(struct np_master *master)
 {
     struct np_store *store = &master->store;
-    int32_t len = 0, result;
+    int32_t result;
 
     if (store->path[0] == '\0') {
         np_log_write(&master->self.log, NP_LOG_WARN,
                      "No state directory: nothing is kept (state=, --state-dir, NP_STATE_DIR)");
         return;
     }
-    result = read_state(master, store->path, &len);
+    result = read_state(master, store->path, &store->is_unreadable);
     if (result > 0) {
-        np_sha256(master->text, (uint32_t)len, store->saved);
+        np_sha256(master->text, (uint32_t)result, store->saved);
         store->has_saved = true;
     } else if (result == NP_ERR_INVALID || result == NP_ERR_NOT_FOUND) {
-        if (result == NP_ERR_INVALID) {
-            keep_damaged(master, len);
-        }
         int32_t backup = read_backup(master);
-        if (backup < 0 && result == NP_ERR_INVALID) {
+        if (backup > 0) {
+            np_log_write(&master->self.log, NP_LOG_WARN,
+                         "State taken from %s.backup: changes since it was made are lost",
+                         store->path);
+        } else if (result == NP_ERR_INVALID) {
             np_log_write(&master->self.log, NP_LOG_ERROR,
                          "All instances of the state and the API key are lost");
         }
-        result = len = backup;
-    } else {
-        store->is_unreadable = true;
-        np_log_write(&master->self.log, NP_LOG_ERROR, "State not read, and never replaced: %s: %s",
-                     store->path, np_err_text((enum np_err)result));
+        result = backup;
     }
     if (result > 0) {
-        take_text(master, (uint32_t)len);
+        take_text(master, (uint32_t)result);
     }
 }

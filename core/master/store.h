@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* store: the master's state in <state dir>/nodepass.ini (config.md 5).
  *
- *   load at start:  the file, else its backup, else empty; what is damaged is kept aside
+ *   load at start:  the file, else its backup, else empty; what is damaged is set aside, and so
+ *                   is a file with more instances than fit
  *   save:           only when the text differs from what is on disk; at once, or a little later so
  *                   that no more than a third of the time goes into saves
  *
@@ -30,7 +31,8 @@ struct np_store {
     uint8_t saved[NP_SHA256_LEN]; /* of the text on disk */
     uint8_t backed_up[NP_SHA256_LEN];
     bool has_saved, has_backup;
-    bool is_unreadable;  /* the file is there and can't be read: it is never replaced */
+    /* what is there can't be read, nor set aside: it is never replaced */
+    bool is_unreadable, is_backup_unreadable;
     enum np_err failure; /* of the last save */
     uint64_t due_ms;     /* no save before this, to leave time for other things */
     struct np_timer timer, backup;

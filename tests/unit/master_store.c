@@ -3,9 +3,11 @@
  */
 #include "core/master/store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/tls/digest.h"
 #include "platform/np_plat.h"
 #include "tests/unit/master_rig.h"
 #include "tests/unit/np_test.h"
@@ -115,7 +117,7 @@ NP_TEST(master_store, no_state_at_all)
     store(&rig, RIG_STATE, "[nodepass]\nkey = 1\n", 19);
     store(&rig, RIG_STATE ".backup", "x", 1);
     master_rig_start(&rig, NULL, NULL);
-    NP_CHECK(master_rig_logged(&rig, "damaged too"));
+    NP_CHECK(master_rig_logged(&rig, "State file damaged: " RIG_STATE ".backup, kept as "));
     NP_CHECK(master_rig_logged(&rig, "All instances of the state and the API key are lost"));
     NP_CHECK(master_rig_logged(&rig, "API Key created: "));
     master_rig_last_id(&rig, id);
@@ -126,6 +128,111 @@ NP_TEST(master_store, no_state_at_all)
     create(&rig, url_one, id);
     master_rig_stop(&rig);
     master_rig_close(&rig);
+}
+
+/* The only blob whose name starts with `prefix` and the seconds of a start; its length, -1: none. */
+static int32_t load_kept(struct master_rig *rig, const char *prefix, char *text, uint32_t cap)
+{
+    char name[64];
+
+    for (int64_t at = np_plat_wall_s(rig->ours), i = 0; i < 5; i++) {
+        snprintf(name, sizeof name, "%s%lld", prefix, (long long)(at - i));
+        int32_t len = np_plat_blob_load(rig->ours, name, (uint8_t *)text, cap);
+        if (len >= 0) {
+            return len;
+        }
+    }
+    return -1;
+}
+
+/* Whatever its size, and on a full disk: what is damaged is set aside, not replaced. */
+NP_TEST(master_store, the_damaged_is_kept)
+{
+    static char whole[TEXT_CAP], kept[TEXT_CAP];
+    uint32_t cap = NP_STORE_BYTES + 1000;
+    static struct master_rig rig;
+    char *big = calloc(1, cap);
+    char id[9], found[9];
+
+    master_rig_open(&rig);
+    master_rig_start(&rig, NULL, NULL);
+    create(&rig, url_one, id);
+    master_rig_kill(&rig);
+    uint32_t len = load(&rig, RIG_STATE, whole);
+    memcpy(big, whole, len);
+    store(&rig, RIG_STATE, big, cap);
+    store(&rig, RIG_STATE ".backup", whole, len - 1);
+    np_sim_host_trouble(rig.ours)->blob_full = NP_SIM_ALWAYS;
+    master_rig_start(&rig, NULL, NULL);
+    NP_CHECK(master_rig_logged(&rig, "State file damaged: " RIG_STATE ", kept as " RIG_STATE ".c"));
+    NP_CHECK_INT(load_kept(&rig, RIG_STATE ".corrupt-", big, cap), cap);
+    NP_CHECK_INT(load_kept(&rig, RIG_STATE ".backup.corrupt-", kept, TEXT_CAP), len - 1);
+    NP_CHECK(memcmp(big, whole, len) == 0 && memcmp(kept, whole, len - 1) == 0);
+    master_rig_kill(&rig);
+    np_sim_host_trouble(rig.ours)->blob_full = 0;
+    store(&rig, RIG_STATE, whole, len); /* a damaged backup beside a good file */
+    store(&rig, RIG_STATE ".backup", "precious", 8);
+    master_rig_run(&rig, 10000);
+    master_rig_start(&rig, NULL, NULL);
+    master_rig_last_id(&rig, found);
+    NP_CHECK_STR(found, id);
+    NP_CHECK_INT(load_kept(&rig, RIG_STATE ".backup.corrupt-", kept, TEXT_CAP), 8);
+    NP_CHECK_INT(load(&rig, RIG_STATE ".backup", kept), len);
+    master_rig_stop(&rig);
+    master_rig_close(&rig);
+    free(big);
+}
+
+/* Gives a state text its last line. */
+static uint32_t seal(char *text, uint32_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t hash[NP_SHA256_LEN];
+
+    np_sha256(text, len, hash);
+    len += (uint32_t)sprintf(text + len, "; sha256 ");
+    for (uint32_t i = 0; i < sizeof hash; i++) {
+        text[len++] = digits[hash[i] >> 4];
+        text[len++] = digits[hash[i] & 15];
+    }
+    text[len++] = '\n';
+    return len;
+}
+
+/* A file of a larger build: what does not fit here is in a copy before the file is written. */
+NP_TEST(master_store, too_many_instances_are_kept)
+{
+    static char text[TEXT_CAP], kept[TEXT_CAP];
+    static struct master_rig rig;
+    char id[9];
+
+    uint32_t len = (uint32_t)sprintf(text, "[nodepass]\nkey = %032d\n", 7);
+    for (uint32_t i = 0; i < NP_MAX_INSTANCES + 2; i++) {
+        len += (uint32_t)sprintf(text + len,
+                                 "\n[instance %08x]\nid = %08x\n"
+                                 "url = client://10.0.0.1:%u/10.0.0.2:2000?mode=1\nrestart = 0\n",
+                                 i, i, 1000 + i);
+    }
+    len = seal(text, len);
+    for (uint32_t is_full = 0; is_full < 2; is_full++) {
+        master_rig_open(&rig);
+        store(&rig, RIG_STATE, text, len);
+        np_sim_host_trouble(rig.ours)->blob_full = is_full ? NP_SIM_ALWAYS : 0;
+        master_rig_start(&rig, NULL, NULL);
+        NP_CHECK(master_rig_logged(&rig, "2 instances of the state file are left out"));
+        np_sim_host_trouble(rig.ours)->blob_full = 0;
+        master_rig_last_id(&rig, id);
+        NP_CHECK_INT(master_rig_ask(&rig, "POST", "/info", "{\"alias\":\"x\"}"),
+                     is_full ? 507 : 200);
+        if (is_full) {
+            NP_CHECK_INT(load(&rig, RIG_STATE, kept), len);
+        } else {
+            NP_CHECK_INT(load_kept(&rig, RIG_STATE ".kept-", kept, TEXT_CAP), len);
+        }
+        NP_CHECK(memcmp(kept, text, len) == 0);
+        master_rig_stop(&rig);
+        master_rig_close(&rig);
+    }
 }
 
 NP_TEST(master_store, faults_of_the_disk)
