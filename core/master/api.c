@@ -219,13 +219,18 @@ void np_api_on_request(void *ctx, struct np_http_conn *conn, const struct np_htt
 
 /* ---- for the replies ------------------------------------------------------------------------- */
 
+void np_reply_unsaved(struct np_call *call)
+{
+    np_http_reply_error(call->conn, 507, "State can't be saved: %s",
+                        np_err_text(call->master->store.failure));
+}
+
 bool np_reply_is_savable(struct np_call *call)
 {
     if (np_store_is_ready(call->master)) {
         return true;
     }
-    np_http_reply_error(call->conn, 507, "State can't be saved: %s",
-                        np_err_text(call->master->store.failure));
+    np_reply_unsaved(call);
     return false;
 }
 

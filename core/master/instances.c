@@ -330,19 +330,26 @@ static uint32_t apply_patch(struct np_call *call, const struct np_patch *patch)
     return changes;
 }
 
-/* A new key: the old one is dead at once, streams end. */
+/* A new key: the old one is dead at once, streams end. Saved first: it must not come back. */
 static void rotate_key(struct np_call *call)
 {
     struct np_master *master = call->master;
+    char old[NP_KEY_LEN + 1];
 
+    memcpy(old, master->key.text, sizeof old);
     if (np_api_key_make(&master->key, master->app->plat) != NP_OK) {
         np_http_reply_error(call->conn, 500, "No random numbers for a new API key");
+        return;
+    }
+    if (np_store_save(master) != NP_OK) {
+        memcpy(master->key.text, old, sizeof old);
+        np_ct_wipe(old, sizeof old);
+        np_reply_unsaved(call);
         return;
     }
     np_log_write(&master->self.log, NP_LOG_INFO, "API Key created: %s", master->key.text);
     np_events_publish_shutdown(master);
     np_http_end_streams(&master->server);
-    (void)np_store_save(master); /* the old one must not come back */
     np_reply_record(call, 200);
 }
 

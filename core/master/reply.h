@@ -29,6 +29,8 @@ void np_info_sample(struct np_master *master);
 void np_reply_metrics(struct np_call *call);
 void np_reply_openapi(struct np_call *call);
 
+/* 507: the last save failed. */
+void np_reply_unsaved(struct np_call *call);
 /* 507 and false if state can't be saved now. */
 bool np_reply_is_savable(struct np_call *call);
 /* The body as a JSON object; false after 400 "Invalid request body". */

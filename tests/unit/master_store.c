@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/master/master.h"
+#include "core/np_app_state.h"
 #include "core/tls/digest.h"
 #include "platform/np_plat.h"
 #include "tests/unit/master_rig.h"
@@ -271,6 +273,32 @@ NP_TEST(master_store, faults_of_the_disk)
     master_rig_stop(&rig);
     load(&rig, RIG_STATE, after);
     NP_CHECK_STR(after, before);
+    master_rig_close(&rig);
+}
+
+/* A key that can't be saved would come back after a restart: the old one stays. */
+NP_TEST(master_store, no_new_key_on_a_full_disk)
+{
+    static struct master_rig rig;
+    char key[NP_KEY_LEN + 1];
+
+    master_rig_open(&rig);
+    master_rig_start(&rig, NULL, NULL);
+    memcpy(key, rig.app->master->key.text, sizeof key);
+    np_sim_host_trouble(rig.ours)->blob_full = NP_SIM_ALWAYS;
+    NP_CHECK_INT(
+        master_rig_ask(&rig, "PATCH", "/instances/********", "{\"action\":\"restart\"}"), 507);
+    NP_CHECK(master_rig_has(&rig, "{\"error\":\"State can't be saved: "));
+    NP_CHECK_STR(rig.app->master->key.text, key);
+    np_sim_host_trouble(rig.ours)->blob_full = 0;
+    NP_CHECK_INT(
+        master_rig_ask(&rig, "PATCH", "/instances/********", "{\"action\":\"restart\"}"), 200);
+    NP_CHECK(strcmp(rig.app->master->key.text, key) != 0);
+    memcpy(key, rig.app->master->key.text, sizeof key);
+    master_rig_kill(&rig);
+    master_rig_start(&rig, NULL, NULL);
+    NP_CHECK_STR(rig.app->master->key.text, key);
+    master_rig_stop(&rig);
     master_rig_close(&rig);
 }
 
