@@ -105,6 +105,27 @@ static enum np_err open_key(struct np_master *master)
     return NP_OK;
 }
 
+/* Key and instances of the state directory, which is ours alone: two masters there would erase each
+ * other's instances. */
+static enum np_err open_state(struct np_master *master)
+{
+    const char *directory = master->settings->state;
+    char *path = master->store.path;
+
+    if (directory[0] != '\0') {
+        np_fmt(path, sizeof master->store.path, "%s/nodepass.ini", directory);
+        if (np_plat_blob_lock(master->app->plat, path) == NP_ERR_AGAIN) {
+            np_log_write(&master->self.log, NP_LOG_ERROR,
+                         "Not started: another master has the state directory %s; give this one "
+                         "its own: state=",
+                         directory);
+            return NP_ERR_STATE;
+        }
+    }
+    np_store_load(master);
+    return open_key(master);
+}
+
 enum np_err np_master_open(struct np_master *master, struct np_app *app,
                            const struct np_settings *settings)
 {
@@ -116,12 +137,7 @@ enum np_err np_master_open(struct np_master *master, struct np_app *app,
     make_prefix(master);
     enum np_err err = open_self(master);
     if (err == NP_OK) {
-        if (settings->state[0] != '\0') {
-            np_fmt(master->store.path, sizeof master->store.path, "%s/nodepass.ini",
-                   settings->state);
-        }
-        np_store_load(master);
-        err = open_key(master);
+        err = open_state(master);
     }
     master->is_failed = err != NP_OK;
     master->is_stopped = master->is_failed;

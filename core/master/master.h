@@ -47,7 +47,7 @@ struct np_master {
     uint64_t cpu_busy, cpu_all; /* last sample */
     int8_t cpu_percent;         /* -1 = not known */
     bool was_bound;             /* the door is open, or a first try has failed */
-    bool is_failed;             /* no certificate: can't start */
+    bool is_failed;             /* no certificate or directory: can't start */
     bool is_stopping, is_stopped;
 };
 

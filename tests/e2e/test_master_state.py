@@ -76,6 +76,18 @@ class State(MasterCase):
             node = self.start()
             self.assertEqual([r["id"] for r in self.records()], ids)
 
+    def test_one_master_a_directory(self):
+        """A second one would erase what the first saves: it does not start."""
+        node = self.master()
+        made = self.create()
+        other = self.node("master://127.0.0.1:%d?state=%s" % (self.port(), self.state), name="two",
+                          expect_exit=True)
+        self.assertEqual(other.wait(5), 1)
+        other.wait_log("ERROR  .*another master.*" + self.state)
+        node.kill()
+        self.start()
+        self.assertEqual([r["id"] for r in self.records()], [made["id"]])
+
     def test_counters_are_saved_at_stop(self):
         node = self.master()
         target, port = self.target(), self.port()
