@@ -422,6 +422,7 @@ static enum np_err send_answer(struct np_http_conn *conn)
     } else {
         conn->state = NP_HTTP_EXPECT_REQUEST;
         conn->has_cors = conn->is_chunked = false;
+        conn->since_ms = app_of(conn)->now_ms;
         np_http_conn_wait(conn, NP_HTTP_IDLE_MS);
     }
     return NP_OK;

@@ -17,6 +17,7 @@ enum {
     NP_HTTP_BODY_MS = 30000,
     NP_HTTP_IDLE_MS = 60000,
     NP_HTTP_CROWD_GRACE_MS = 100, /* the same while many are refused */
+    NP_HTTP_REST_MS = 1000,       /* idle before a full table may take the place */
     NP_HTTP_GRACE_MS = 2000,      /* to send a request before a full table may take the place */
     NP_HTTP_STALL_MS = 20000,     /* without a byte of an answer taken */
     NP_HTTP_LINGER_MS = 2000,     /* for the peer to close after our last byte */
@@ -43,7 +44,7 @@ struct np_http_conn {
     struct np_slice page;     /* what of a document in rodata is left */
     struct np_node node;      /* server->conns, streams or leaving */
     struct np_timer timer;
-    uint64_t since_ms; /* when the request, or the wait for the first one, began */
+    uint64_t since_ms; /* when the request, or the wait for it, began */
     struct np_addr peer;
     struct np_http_parser parser; /* over `in` */
     struct np_json json;          /* over `out` */
@@ -57,6 +58,7 @@ struct np_http_conn {
     bool is_ending;                  /* stream: closes when all is sent */
     bool is_refused;
     bool has_asked;  /* at least one whole request came */
+    bool is_known;   /* one of them with the right key */
     bool is_running; /* inside np_http_conn_run */
     bool is_blocked; /* the socket is full */
 };

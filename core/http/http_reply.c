@@ -142,6 +142,11 @@ void np_http_set_cors(struct np_http_conn *conn)
     conn->has_cors = true;
 }
 
+void np_http_set_known(struct np_http_conn *conn)
+{
+    conn->is_known = true;
+}
+
 /* ---- bodies in the buffer ------------------------------------------------------- */
 
 struct np_json *np_http_body(struct np_http_conn *conn)

@@ -53,6 +53,9 @@ struct np_http_page {
 /* The answer carries the CORS headers of master-api.md 1 (each once, however often called). */
 void np_http_set_cors(struct np_http_conn *conn);
 
+/* The request showed the right key: its connection gives way after those that never did. */
+void np_http_set_known(struct np_http_conn *conn);
+
 /* The writer of a body of at most NP_HTTP_PIECE_MAX bytes, empty. It belongs to the connection
  * until np_http_reply, or until another reply function, which drops what was written. */
 struct np_json *np_http_body(struct np_http_conn *conn);

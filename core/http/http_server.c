@@ -135,21 +135,37 @@ static void note_refusal(struct np_http_server *server)
     server->is_crowded = server->is_crowded || server->refused_count >= CROWD;
 }
 
+/* True if `conn` is to give way before `other`, both idle. */
+static bool is_before(const struct np_http_conn *conn, const struct np_http_conn *other)
+{
+    return conn->is_known != other->is_known ? other->is_known : conn->since_ms < other->since_ms;
+}
+
 /* A full table: whoever opened a connection and does not bring its request gives way, the oldest
- * first, so that slow ones keep nobody out. */
+ * first, so that slow ones keep nobody out; else one that is idle. */
 static void make_room(struct np_http_server *server)
 {
     uint32_t grace_ms = server->is_crowded ? NP_HTTP_CROWD_GRACE_MS : NP_HTTP_GRACE_MS;
+    struct np_http_conn *idle = NULL;
 
     for (struct np_node *node = np_list_first(&server->conns); node != NULL;
          node = np_list_next(&server->conns, node)) {
         struct np_http_conn *conn = NP_CONTAINER(node, struct np_http_conn, node);
-        bool is_waiting = conn->state <= NP_HTTP_EXPECT_REQUEST;
-        bool is_late = server->app->now_ms - conn->since_ms >= grace_ms;
-        if (is_waiting && is_late && (conn->in != 0 || !conn->has_asked)) {
+        bool is_idle = conn->in == 0 && conn->has_asked;
+        uint64_t waited_ms = server->app->now_ms - conn->since_ms;
+
+        if (conn->state > NP_HTTP_EXPECT_REQUEST ||
+            waited_ms < (is_idle ? NP_HTTP_REST_MS : grace_ms)) {
+            continue;
+        }
+        if (!is_idle) {
             np_http_conn_expire(conn);
             return;
         }
+        idle = idle == NULL || is_before(conn, idle) ? conn : idle;
+    }
+    if (idle != NULL) {
+        np_http_conn_expire(idle);
     }
 }
 
@@ -196,9 +212,14 @@ static enum np_err accept_one(struct np_http_server *server)
     struct np_app *app = server->app;
     struct np_http_conn *conn = np_http_conn_open(server);
 
-    if (conn == NULL && server->leaving.count > 0) {
-        np_http_conn_close(NP_CONTAINER(np_list_first(&server->leaving), struct np_http_conn, node),
-                           NP_OK);
+    if (conn == NULL) {
+        if (server->leaving.count == 0) {
+            make_room(server);
+        }
+        struct np_node *leaving = np_list_first(&server->leaving);
+        if (leaving != NULL) {
+            np_http_conn_close(NP_CONTAINER(leaving, struct np_http_conn, node), NP_OK);
+        }
         conn = np_http_conn_open(server);
     }
     if (conn == NULL) {

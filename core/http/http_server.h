@@ -12,7 +12,7 @@
  * and what was published run on timers of the app.
  *
  * Limits: NP_MAX_HTTP_CONNS connections that are no event streams (over that the newest gets 503,
- * unless one that was slow to send its request can give way), NP_MAX_HTTP_STREAMS event streams.
+ * unless one that was slow to send its request, or is idle, can give way), NP_MAX_HTTP_STREAMS event streams.
  * An idle connection holds no buffer. Buffers are wiped when they go back. One slow client delays
  * nobody.
  */

@@ -150,6 +150,7 @@ static bool has_key(struct np_call *call)
     switch (np_api_key_check(&master->key, request->api_key, np_http_conn_peer(call->conn),
                              master->app->now_ms)) {
     case NP_KEY_RIGHT:
+        np_http_set_known(call->conn);
         return true;
     case NP_KEY_BLOCKED:
         np_http_reply_error(call->conn, 429, "Too many wrong API keys: try again in a minute");

@@ -124,6 +124,35 @@ NP_TEST(http_limits, slow_ones_give_way)
     rig_close(&rig);
 }
 
+/* A table full of idle connections too: the longest idle goes, those without the key before others.
+ */
+NP_TEST(http_limits, idle_ones_give_way)
+{
+    struct rig rig;
+    struct rig_client idle[NP_MAX_HTTP_CONNS], client;
+
+    rig_open(&rig, false, 65536);
+    for (uint32_t i = 0; i < NP_MAX_HTTP_CONNS; i++) {
+        rig_connect(&rig, &idle[i]);
+        HAS(rig_ask(&rig, &idle[i], i % 2 == 0 ? GET("/known") : GET("/x")), "200 OK");
+    }
+    rig_run(&rig, NP_HTTP_REST_MS);
+    rig_forget(&idle[1]);
+    HAS(rig_ask(&rig, &idle[1], GET("/x")), "200 OK"); /* not idle for long now */
+    rig_connect(&rig, &client);
+    HAS(rig_ask(&rig, &client, GET("/x")), "200 OK");
+    for (uint32_t i = 0; i < NP_MAX_HTTP_CONNS; i++) {
+        rig_read_all(&rig, &idle[i]);
+        NP_CHECK_INT(idle[i].is_closed, i == 3);
+    }
+    NP_CHECK_INT(rig.server.conns.count, NP_MAX_HTTP_CONNS);
+    for (uint32_t i = 0; i < NP_MAX_HTTP_CONNS; i++) {
+        rig_hang_up(&rig, &idle[i]);
+    }
+    rig_hang_up(&rig, &client);
+    rig_close(&rig);
+}
+
 /* Hundreds of slow clients that come again and again: a quick one gets through all the same. */
 NP_TEST(http_limits, crowd_of_slow_ones)
 {
@@ -201,7 +230,7 @@ NP_TEST(http_limits, deadlines)
     rig_close(&rig);
 }
 
-/* The table is full of streams and of connections that have asked: the next one is closed. */
+/* The table is full of streams and of requests: the next one is closed, until one gives way. */
 NP_TEST(http_limits, no_place_at_all)
 {
     enum { ALL = NP_MAX_HTTP_CONNS + NP_MAX_HTTP_STREAMS };
@@ -213,8 +242,11 @@ NP_TEST(http_limits, no_place_at_all)
     rig.big_count = 1;
     for (uint32_t i = 0; i < ALL; i++) {
         rig_connect(&rig, &clients[i]);
-        HAS(rig_ask(&rig, &clients[i], i < NP_MAX_HTTP_STREAMS ? GET("/events") : GET("/x")),
-            "200 OK");
+        if (i < NP_MAX_HTTP_STREAMS) {
+            HAS(rig_ask(&rig, &clients[i], GET("/events")), "200 OK");
+        } else if (i < ALL - 1) {
+            rig_send(&rig, &clients[i], "GET /slow");
+        }
     }
     NP_CHECK_INT(rig.server.streams.count, NP_MAX_HTTP_STREAMS);
     HAS(rig_ask(&rig, &clients[ALL - 1], GET("/events")), "503 Service Unavailable");
@@ -226,7 +258,13 @@ NP_TEST(http_limits, no_place_at_all)
     rig_hang_up(&rig, last);
     rig_connect(&rig, last);
     HAS(rig_ask(&rig, last, GET("/x")), "503 Service Unavailable");
-    for (uint32_t i = 1; i <= ALL; i++) {
+    rig_hang_up(&rig, last);
+    rig_connect(&rig, &clients[0]);
+    HAS(rig_ask(&rig, &clients[0], GET("/events")), "503 Service Unavailable");
+    rig_run(&rig, NP_HTTP_GRACE_MS + NP_HTTP_LINGER_MS);
+    rig_connect(&rig, last);
+    HAS(rig_ask(&rig, last, GET("/x")), "200 OK");
+    for (uint32_t i = 0; i <= ALL; i++) {
         rig_hang_up(&rig, &clients[i]);
     }
     rig_close(&rig);

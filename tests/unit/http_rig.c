@@ -82,6 +82,9 @@ static void answer(struct rig *rig, struct np_http_conn *conn,
         np_http_stream_start(conn, &initial);
     } else if (np_slice_is(request->path, "/page")) {
         np_http_reply_page(conn, request, &page);
+    } else if (np_slice_is(request->path, "/known")) {
+        np_http_set_known(conn);
+        np_http_reply_empty(conn, 200);
     } else if (np_slice_is(request->path, "/empty")) {
         np_http_reply_empty(conn, 204);
     } else if (np_slice_is(request->path, "/later")) {
