@@ -231,7 +231,7 @@ enum np_err np_app_step(struct np_app *app, uint32_t max_wait_ms)
     }
     serve_deferred(app);
     np_timers_fire(&app->timers, app->now_ms, NP_APP_FIRES);
-    if (NP_MASTER && app->next_count > 0) {
+    if (NP_MASTER && app->leaving_count > 0) {
         np_slots_settle(app);
     }
     if (master_of(app) != NULL) {
@@ -246,8 +246,8 @@ static void stop_slot(struct np_app *app, uint32_t index)
     struct np_instance *instance = &app->instances[index];
 
     if (instance->settings != NULL) {
-        app->next_count -= instance->next != NP_INSTANCE_NEXT_NONE ? 1u : 0u;
-        instance->next = NP_INSTANCE_NEXT_NONE;
+        app->leaving_count -= instance->is_leaving ? 1u : 0u;
+        instance->is_leaving = false;
         np_instance_stop(instance);
     }
 }

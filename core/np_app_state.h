@@ -42,8 +42,8 @@ struct np_app {
 #include "config/np_pools.def"
 #undef NP_POOL
     struct np_instance *instances; /* plan.instances slots */
-    struct np_settings *copies;    /* two a slot, if instances come and go; else NULL */
-    uint32_t next_count;           /* slots that wait for the end of a drain */
+    struct np_settings *copies;    /* of each slot, if instances come and go; else NULL */
+    uint32_t leaving_count;        /* removed, and still draining */
     uint32_t changes;              /* counts changes of any instance's state */
     struct np_log_tap tap;         /* who is shown the instances' lines */
     bool color;

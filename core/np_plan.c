@@ -412,7 +412,7 @@ bool np_plan_cut(const struct np_plan *p, struct np_app *app, struct np_arena *a
 #undef NP_POOL
     app->instances = np_arena_acquire(arena, (uint64_t)p->instances * sizeof(struct np_instance));
     if (NP_MASTER && p->is_dynamic) {
-        app->copies = np_arena_acquire(arena, 2ull * p->instances * sizeof(struct np_settings));
+        app->copies = np_arena_acquire(arena, 1ull * p->instances * sizeof(struct np_settings));
         ok = np_master_cut(app, arena) && ok && app->copies != NULL;
     }
     app->conn_buckets = np_arena_acquire(arena, (uint64_t)p->conn_buckets * sizeof(uint32_t));

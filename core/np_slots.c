@@ -20,9 +20,9 @@ static bool has_run(const struct np_instance *instance)
     return instance->app != NULL;
 }
 
-/* Makes the instance new around its settings; totals stay. A slot never used is zero already, and
- * its pages are left alone. */
-static void renew(struct np_app *app, uint32_t slot, const struct np_settings *settings)
+/* Makes the instance new around its settings; totals stay. `mode`: what was decided, or 0. A slot
+ * never used is zero already, and its pages are left alone. */
+static void renew(struct np_app *app, uint32_t slot, uint8_t mode)
 {
     struct np_instance *instance = at(app, slot);
     struct np_counters kept = instance->counters;
@@ -30,7 +30,7 @@ static void renew(struct np_app *app, uint32_t slot, const struct np_settings *s
     if (has_run(instance)) {
         memset(instance, 0, sizeof *instance);
     }
-    np_instance_init(instance, app, slot, settings, app->color);
+    np_instance_init(instance, app, slot, &app->copies[slot], app->color);
     instance->counters.tcp_rx = kept.tcp_rx;
     instance->counters.tcp_tx = kept.tcp_tx;
     instance->counters.udp_rx = kept.udp_rx;
@@ -38,59 +38,41 @@ static void renew(struct np_app *app, uint32_t slot, const struct np_settings *s
     instance->counters.restarts = kept.restarts;
     instance->counters.dials = kept.dials;
     instance->state = NP_INSTANCE_STOPPED;
-}
-
-static void release(struct np_app *app, uint32_t slot)
-{
-    struct np_instance *instance = at(app, slot);
-
-    np_ct_wipe(&app->copies[2 * slot], 2 * (uint32_t)sizeof(struct np_settings));
-    memset(instance, 0, sizeof *instance);
+    np_slot_set_mode(app, slot, mode);
     app->changes++;
 }
 
-/* Does what was asked for, once the instance is stopped. */
+static void start(struct np_app *app, uint32_t slot, uint8_t mode)
+{
+    renew(app, slot, mode);
+    at(app, slot)->state = NP_INSTANCE_IDLE;
+    np_instance_start(at(app, slot));
+}
+
+/* Frees the slot of one that was removed, once it is stopped. */
 static void settle(struct np_app *app, uint32_t slot)
 {
     struct np_instance *instance = at(app, slot);
-    uint8_t next = instance->next;
 
-    if (next == NP_INSTANCE_NEXT_NONE || !is_stopped(instance)) {
-        return;
+    if (instance->is_leaving && is_stopped(instance)) {
+        app->leaving_count--;
+        np_ct_wipe(&app->copies[slot], sizeof app->copies[slot]);
+        memset(instance, 0, sizeof *instance);
+        app->changes++;
     }
-    app->next_count--;
-    instance->next = NP_INSTANCE_NEXT_NONE;
-    if (next == NP_INSTANCE_NEXT_RELEASE) {
-        release(app, slot);
-        return;
-    }
-    renew(app, slot, instance->replacement != NULL ? instance->replacement : instance->settings);
-    instance->state = NP_INSTANCE_IDLE;
-    np_instance_start(instance);
-    app->changes++;
 }
 
 void np_slots_settle(struct np_app *app)
 {
-    for (uint32_t slot = 0; slot < app->plan.instances && app->next_count > 0; slot++) {
+    for (uint32_t slot = 0; slot < app->plan.instances && app->leaving_count > 0; slot++) {
         settle(app, slot);
     }
-}
-
-static void want(struct np_app *app, uint32_t slot, uint8_t next)
-{
-    struct np_instance *instance = at(app, slot);
-
-    app->next_count -= instance->next != NP_INSTANCE_NEXT_NONE ? 1u : 0u;
-    app->next_count += next != NP_INSTANCE_NEXT_NONE ? 1u : 0u;
-    instance->next = next;
-    app->changes++;
 }
 
 /* Begins to drain, if it has not yet. */
 static void begin_stop(struct np_instance *instance)
 {
-    if (!is_stopped(instance) && instance->state != NP_INSTANCE_DRAINING) {
+    if (instance->state != NP_INSTANCE_DRAINING) {
         np_instance_stop(instance);
     }
 }
@@ -111,8 +93,8 @@ static uint32_t find_free(const struct np_app *app)
 static bool end_leaving(struct np_app *app)
 {
     for (uint32_t slot = 0; slot < app->plan.instances; slot++) {
-        if (app->instances[slot].next == NP_INSTANCE_NEXT_RELEASE) {
-            np_instance_stop(at(app, slot));
+        if (app->instances[slot].is_leaving) {
+            np_instance_end(at(app, slot));
             settle(app, slot);
             return true;
         }
@@ -151,66 +133,56 @@ enum np_err np_slot_insert(struct np_app *app, const struct np_settings *setting
     if (app->copies == NULL || found == app->plan.instances) {
         return NP_ERR_NO_MEMORY;
     }
-    copy_settings(app, &app->copies[2 * found], settings);
-    renew(app, found, &app->copies[2 * found]);
+    copy_settings(app, &app->copies[found], settings);
+    renew(app, found, 0);
     tell_ceiling(app, &at(app, found)->log, settings);
-    app->changes++;
     *slot = found;
     return NP_OK;
 }
 
 void np_slot_start(struct np_app *app, uint32_t slot)
 {
-    struct np_instance *instance = at(app, slot);
-
-    if (is_stopped(instance) || instance->state == NP_INSTANCE_DRAINING) {
-        want(app, slot, NP_INSTANCE_NEXT_START);
-        settle(app, slot);
+    if (np_slot_run(app, slot) == NP_SLOT_STOPPED) {
+        np_slot_restart(app, slot);
     }
 }
 
 void np_slot_stop(struct np_app *app, uint32_t slot)
 {
-    want(app, slot, NP_INSTANCE_NEXT_NONE);
     begin_stop(at(app, slot));
 }
 
 void np_slot_restart(struct np_app *app, uint32_t slot)
 {
-    begin_stop(at(app, slot));
-    np_slot_start(app, slot);
+    np_instance_end(at(app, slot));
+    start(app, slot, at(app, slot)->mode);
 }
 
 void np_slot_replace(struct np_app *app, uint32_t slot, const struct np_settings *settings)
 {
-    struct np_instance *instance = at(app, slot);
-    struct np_settings *copies = &app->copies[2 * slot];
-    struct np_settings *other = instance->settings == copies ? copies + 1 : copies;
-
-    copy_settings(app, other, settings);
-    tell_ceiling(app, &instance->log, settings);
-    instance->replacement = other;
-    np_slot_restart(app, slot);
+    np_instance_end(at(app, slot));
+    copy_settings(app, &app->copies[slot], settings);
+    tell_ceiling(app, &at(app, slot)->log, settings);
+    start(app, slot, 0);
 }
 
 void np_slot_remove(struct np_app *app, uint32_t slot)
 {
     begin_stop(at(app, slot));
-    want(app, slot, NP_INSTANCE_NEXT_RELEASE);
+    at(app, slot)->is_leaving = true;
+    app->leaving_count++;
     settle(app, slot);
 }
 
 void np_slot_rename(struct np_app *app, uint32_t slot, const char *alias)
 {
+    char *copy = app->copies[slot].alias;
     size_t len = strlen(alias);
 
     len = len < NP_MAX_ALIAS ? len : NP_MAX_ALIAS;
-    for (uint32_t i = 0; i < 2; i++) { /* a replacement may wait for the end of a drain */
-        struct np_settings *copy = &app->copies[2 * slot + i];
-        memcpy(copy->alias, alias, len);
-        copy->alias[len] = '\0';
-    }
-    at(app, slot)->log.alias = len == 0 ? NULL : at(app, slot)->settings->alias;
+    memcpy(copy, alias, len);
+    copy[len] = '\0';
+    at(app, slot)->log.alias = len == 0 ? NULL : copy;
 }
 
 void np_slot_set_totals(struct np_app *app, uint32_t slot, const struct np_slot_totals *totals)
@@ -223,15 +195,26 @@ void np_slot_set_totals(struct np_app *app, uint32_t slot, const struct np_slot_
     counters->udp_tx = totals->udp_tx;
 }
 
+void np_slot_set_mode(struct np_app *app, uint32_t slot, uint8_t mode)
+{
+    if (app->copies[slot].mode == 0) {
+        at(app, slot)->mode = mode;
+    }
+}
+
+uint8_t np_slot_mode(const struct np_app *app, uint32_t slot)
+{
+    return app->copies[slot].mode == 0 ? app->instances[slot].mode : 0;
+}
+
 /* ---- state ----------------------------------------------------------------------------------- */
 
 enum np_slot_run np_slot_run(const struct np_app *app, uint32_t slot)
 {
     const struct np_instance *instance = &app->instances[slot];
-    bool is_down = is_stopped(instance) || instance->state == NP_INSTANCE_DRAINING;
 
-    if (is_down) {
-        return instance->next == NP_INSTANCE_NEXT_START ? NP_SLOT_RUNNING : NP_SLOT_STOPPED;
+    if (is_stopped(instance) || instance->state == NP_INSTANCE_DRAINING) {
+        return NP_SLOT_STOPPED;
     }
     return instance->fault == NP_OK ? NP_SLOT_RUNNING : NP_SLOT_ERROR;
 }

@@ -116,10 +116,24 @@ void np_events_publish_shutdown(struct np_master *master)
     }
 }
 
+/* A mode that was decided is saved. */
+static void see_mode(struct np_master *master, struct np_record *record)
+{
+    uint8_t mode = np_slot_mode(master->app, record->slot);
+
+    if (mode != record->mode) {
+        record->mode = mode;
+        (void)np_store_touch(master);
+    }
+}
+
 void np_events_publish_changes(struct np_master *master)
 {
     for (uint32_t i = 0; i < NP_MAX_INSTANCES; i++) {
         struct np_record *record = &master->records[i];
+        if (record->serial != 0 && record->slot != NP_RECORD_NO_SLOT) {
+            see_mode(master, record);
+        }
         if (record->serial != 0 && record->published != (uint8_t)np_record_run(master, record)) {
             np_events_publish(master, NP_HTTP_EVENT_UPDATE, record);
         }

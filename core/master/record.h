@@ -28,6 +28,7 @@ struct np_record {
     uint32_t slot;
     uint8_t role;      /* enum np_role */
     uint8_t published; /* enum np_slot_run that events told last */
+    uint8_t mode;      /* np_slot_mode that the state was told last */
     bool restart;      /* starts with the master */
     bool is_fixed;     /* from the configuration file: neither saved, replaced nor deleted */
     uint16_t tags_len; /* bytes of tags */

@@ -105,6 +105,8 @@ static void put_record(struct np_master *master, struct np_json *out,
     for (uint32_t i = 0; i < sizeof totals / sizeof totals[0]; i++) {
         put_number(out, totals[i], counted[i]);
     }
+    put_number(out, "mode",
+               record->slot == NP_RECORD_NO_SLOT ? 0 : np_slot_mode(master->app, record->slot));
 }
 
 static void format_hash(const char *text, uint32_t len, char line[2 * NP_SHA256_LEN + 1])
@@ -203,6 +205,7 @@ static void finish_record(struct reader *reader)
     np_settings_fit_ram(&settings, master->app->tuning->ram_mb);
     if (np_slot_insert(master->app, &settings, &record->slot) == NP_OK) {
         np_slot_set_totals(master->app, record->slot, &reader->totals);
+        np_slot_set_mode(master->app, record->slot, record->mode);
     }
     np_ct_wipe(&settings, sizeof settings);
 }
@@ -281,6 +284,8 @@ static void read_record_option(struct reader *reader, const char *name, const ch
         np_fmt(record->url, sizeof record->url, "%s", value);
     } else if (np_slice_is(option, "restart")) {
         record->restart = value[0] == '1';
+    } else if (np_slice_is(option, "mode")) {
+        record->mode = value[0] == '1' || value[0] == '2' ? (uint8_t)(value[0] - '0') : 0;
     } else if (np_slice_is(option, "tags")) {
         read_tags(record, value);
     }

@@ -401,8 +401,11 @@ static void close_tunnel_door(struct np_instance *instance)
     instance->tunnel_door = NP_HANDLE_NONE;
 }
 
-static void finish_stop(struct np_instance *instance)
+void np_instance_end(struct np_instance *instance)
 {
+    if (instance->state == NP_INSTANCE_STOPPED) {
+        return;
+    }
     np_instance_set_state(instance, NP_INSTANCE_STOPPED);
     end_sessions(instance);
     np_instance_deinit(instance);
@@ -413,7 +416,7 @@ static void finish_stop(struct np_instance *instance)
 static void on_drained(struct np_timer *timer, uint64_t now_ms)
 {
     (void)now_ms;
-    finish_stop(NP_CONTAINER(timer, struct np_instance, timer));
+    np_instance_end(NP_CONTAINER(timer, struct np_instance, timer));
 }
 
 /* Visitors that still wait for a connection are let go; the others may finish. */
@@ -429,11 +432,8 @@ void np_instance_stop(struct np_instance *instance)
 {
     struct np_app *app = instance->app;
 
-    if (instance->state == NP_INSTANCE_STOPPED) {
-        return;
-    }
-    if (instance->state == NP_INSTANCE_DRAINING) {
-        finish_stop(instance);
+    if (instance->state == NP_INSTANCE_DRAINING || instance->state == NP_INSTANCE_STOPPED) {
+        np_instance_end(instance);
         return;
     }
     np_instance_set_state(instance, NP_INSTANCE_DRAINING);
@@ -446,7 +446,7 @@ void np_instance_stop(struct np_instance *instance)
     np_launch_clear(instance);
     refuse_waiting(instance);
     if (instance->counters.tcp_sessions == 0) {
-        finish_stop(instance);
+        np_instance_end(instance);
         return;
     }
     np_log_write(&instance->log, NP_LOG_INFO, "%s stopping: %u sessions may finish, at most %u ms",

@@ -37,9 +37,6 @@ enum np_instance_state {
     NP_INSTANCE_STOPPED
 };
 
-/* What follows the end of a drain (np_slots). */
-enum np_instance_next { NP_INSTANCE_NEXT_NONE, NP_INSTANCE_NEXT_START, NP_INSTANCE_NEXT_RELEASE };
-
 /* Places that may repeat themselves in the log. */
 enum np_site {
     NP_SITE_ACCESS_DENIED,
@@ -85,11 +82,10 @@ struct np_counters {
 struct np_instance {
     struct np_app *app;
     uint32_t index;
-    const struct np_settings *settings;    /* NULL = a free slot */
-    const struct np_settings *replacement; /* taken at the next start; NULL = none */
+    const struct np_settings *settings; /* NULL = a free slot */
     struct np_log log;
     uint8_t state;          /* enum np_instance_state */
-    uint8_t next;           /* enum np_instance_next */
+    bool is_leaving;        /* its slot is free when it is stopped (np_slots) */
     uint8_t tls;            /* of pool connections: 0, 1, 2; a client learns it from the answer */
     uint8_t mode;           /* 0 until decided, then 1 or 2: config.md 2 */
     char flow;              /* 's' single-end, '-', '+', '?' not known yet */
@@ -133,6 +129,8 @@ void np_instance_init(struct np_instance *instance, struct np_app *app, uint32_t
 void np_instance_start(struct np_instance *instance);
 /* Graceful stop; a second call ends the drain at once. */
 void np_instance_stop(struct np_instance *instance);
+/* Stops at once: no drain. */
+void np_instance_end(struct np_instance *instance);
 /* Ends all at once, silently. */
 void np_instance_deinit(struct np_instance *instance);
 /* The tunnel or a door failed: says why, cools down, starts again. */

@@ -37,9 +37,10 @@ class Stream(MasterCase):
             self.assertEqual(event["logs"], "")
 
     def test_time_has_the_zone(self):
-        self.master(env={"TZ": "AAA-5:45"})
+        node = self.master(env={"TZ": "AAA-5:45"})
         stream = self.events()
         self.assertTrue(stream.events[0]["time"].endswith("+05:45"), stream.events[0]["time"])
+        node.stop()
         self.master(env={"TZ": "BBB3:30"})
         stream = self.events()
         self.assertTrue(stream.events[0]["time"].endswith("-03:30"), stream.events[0]["time"])

@@ -27,11 +27,7 @@ static void check_record(struct office *office, const struct np_record *record)
         np_sim_fail(office->sim, "record %s does not own slot %u", record->id, record->slot);
         return;
     }
-    /* One that was given another URL and then stopped takes it when it starts. */
-    const struct np_settings *has =
-        instance->state == NP_INSTANCE_STOPPED && instance->replacement != NULL
-            ? instance->replacement
-            : instance->settings;
+    const struct np_settings *has = instance->settings;
     if (np_record_parse(record->url, &wanted, why, sizeof why) != NP_OK ||
         wanted.role != has->role || wanted.mode != has->mode ||
         wanted.tunnel.port != has->tunnel.port || wanted.target.port != has->target.port ||
@@ -64,9 +60,9 @@ void check_records(struct office *office)
     for (uint32_t i = 0; i < office->app->plan.instances; i++) {
         slots += office->app->instances[i].settings != NULL ? 1u : 0u;
     }
-    if (records != slots || office->app->next_count != 0 || master->held.count != 0) {
-        np_sim_fail(office->sim, "%u records, %u slots in use, %u changes and %u answers wait",
-                    records, slots, office->app->next_count, master->held.count);
+    if (records != slots || office->app->leaving_count != 0 || master->held.count != 0) {
+        np_sim_fail(office->sim, "%u records, %u slots in use, %u leaving and %u answers wait",
+                    records, slots, office->app->leaving_count, master->held.count);
     }
 }
 

@@ -286,18 +286,53 @@ NP_TEST(master_store, no_new_key_on_a_full_disk)
     master_rig_start(&rig, NULL, NULL);
     memcpy(key, rig.app->master->key.text, sizeof key);
     np_sim_host_trouble(rig.ours)->blob_full = NP_SIM_ALWAYS;
-    NP_CHECK_INT(
-        master_rig_ask(&rig, "PATCH", "/instances/********", "{\"action\":\"restart\"}"), 507);
+    NP_CHECK_INT(master_rig_ask(&rig, "PATCH", "/instances/********", "{\"action\":\"restart\"}"),
+                 507);
     NP_CHECK(master_rig_has(&rig, "{\"error\":\"State can't be saved: "));
     NP_CHECK_STR(rig.app->master->key.text, key);
     np_sim_host_trouble(rig.ours)->blob_full = 0;
-    NP_CHECK_INT(
-        master_rig_ask(&rig, "PATCH", "/instances/********", "{\"action\":\"restart\"}"), 200);
+    NP_CHECK_INT(master_rig_ask(&rig, "PATCH", "/instances/********", "{\"action\":\"restart\"}"),
+                 200);
     NP_CHECK(strcmp(rig.app->master->key.text, key) != 0);
     memcpy(key, rig.app->master->key.text, sizeof key);
     master_rig_kill(&rig);
     master_rig_start(&rig, NULL, NULL);
     NP_CHECK_STR(rig.app->master->key.text, key);
+    master_rig_stop(&rig);
+    master_rig_close(&rig);
+}
+
+/* The mode that was chosen is saved, even if the choice had to wait for a name. */
+NP_TEST(master_store, chosen_mode_comes_back)
+{
+    struct np_addr ip = np_sim_ip4(10, 0, 0, 9, 0);
+    static struct master_rig rig;
+    char id[9], path[32] = "/instances/";
+
+    master_rig_open(&rig);
+    struct np_sim_name *name = np_sim_name(rig.sim, "late.test");
+    name->addrs[0] = ip;
+    name->count = 1;
+    name->delay_us = 1000000;
+    master_rig_start(&rig, NULL, NULL);
+    create(&rig, "client://late.test:1000/10.0.0.2:2000", id);
+    strcat(path, id);
+    master_rig_run(&rig, 2000);
+    NP_CHECK_INT(master_rig_ask(&rig, "GET", path, NULL), 200);
+    NP_CHECK(master_rig_has(&rig, "\"mode\":2"));
+    master_rig_kill(&rig);
+    np_sim_host_addr(rig.ours, &ip);
+    master_rig_start(&rig, NULL, NULL);
+    master_rig_run(&rig, 2000);
+    NP_CHECK_INT(master_rig_ask(&rig, "GET", path, NULL), 200);
+    NP_CHECK(master_rig_has(&rig, "\"mode\":2"));
+    NP_CHECK_INT(
+        master_rig_ask(&rig, "PUT", path, "{\"url\":\"client://10.0.0.9:1000/10.0.0.2:2000\"}"),
+        200);
+    master_rig_kill(&rig);
+    master_rig_start(&rig, NULL, NULL);
+    NP_CHECK_INT(master_rig_ask(&rig, "GET", path, NULL), 200);
+    NP_CHECK(master_rig_has(&rig, "\"mode\":1"));
     master_rig_stop(&rig);
     master_rig_close(&rig);
 }

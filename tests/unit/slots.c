@@ -152,18 +152,13 @@ NP_TEST(slots, life_of_one)
     NP_CHECK_INT(np_slot_run(bed.app, slot), NP_SLOT_RUNNING);
     visit(&bed, 0, 1000);
     NP_CHECK_INT(sessions(&bed, slot), 1);
-    np_slot_restart(bed.app, slot); /* drains first */
-    run_ms(&bed, 1000);
-    NP_CHECK_INT(np_slot_run(bed.app, slot), NP_SLOT_RUNNING);
-    NP_CHECK_INT(sessions(&bed, slot), 1);
-    run_ms(&bed, 5000);
+    np_slot_restart(bed.app, slot); /* what is said to run is open */
     NP_CHECK_INT(np_slot_run(bed.app, slot), NP_SLOT_RUNNING);
     NP_CHECK_INT(sessions(&bed, slot), 0);
     visit(&bed, 0, 1000);
     NP_CHECK_INT(sessions(&bed, slot), 1);
     settings_of(&settings, "client://10.0.0.1:1001/10.0.0.2:2000?mode=1&noudp=1");
     np_slot_replace(bed.app, slot, &settings);
-    run_ms(&bed, 6000);
     visit(&bed, 1, 1001);
     NP_CHECK_INT(sessions(&bed, slot), 1);
     np_app_stats(bed.app, slot, &stats);
@@ -171,8 +166,11 @@ NP_TEST(slots, life_of_one)
     NP_CHECK_INT(stats.udp_tx, 4);
     np_slot_stop(bed.app, slot);
     NP_CHECK_INT(np_slot_run(bed.app, slot), NP_SLOT_STOPPED);
+    NP_CHECK_INT(sessions(&bed, slot), 1);
     np_slot_start(bed.app, slot); /* while it drains */
     NP_CHECK_INT(np_slot_run(bed.app, slot), NP_SLOT_RUNNING);
+    visit(&bed, 0, 1001);
+    NP_CHECK_INT(sessions(&bed, slot), 1);
     np_slot_stop(bed.app, slot);
     run_ms(&bed, 6000);
     NP_CHECK_INT(np_slot_run(bed.app, slot), NP_SLOT_STOPPED);
@@ -206,6 +204,54 @@ NP_TEST(slots, error_heals_by_itself)
     run_ms(&bed, 10);
     NP_CHECK_INT(np_slot_run(bed.app, slot), NP_SLOT_ERROR);
     NP_CHECK_STR(np_slot_fault(bed.app, slot, &cause), "certificate not usable");
+    close_bed(&bed);
+}
+
+static uint32_t mode(const struct bed *bed, uint32_t slot)
+{
+    struct np_app_stats stats;
+
+    np_app_stats(bed->app, slot, &stats);
+    return stats.mode;
+}
+
+/* What the first start decided stays until the URL is another one. */
+NP_TEST(slots, auto_mode_is_decided_once)
+{
+    struct np_addr ip = np_sim_ip4(10, 0, 0, 9, 0);
+    struct np_settings settings;
+    struct bed bed;
+    uint32_t slot;
+
+    open_bed(&bed, 4);
+    settings_of(&settings, "client://10.0.0.9:1000/10.0.0.2:2000");
+    NP_CHECK_INT(np_slot_insert(bed.app, &settings, &slot), NP_OK);
+    NP_CHECK_INT(np_slot_mode(bed.app, slot), 0);
+    np_slot_start(bed.app, slot);
+    run_ms(&bed, 10);
+    NP_CHECK_INT(np_slot_mode(bed.app, slot), 2);
+    np_sim_host_addr(bed.ours, &ip);
+    np_slot_restart(bed.app, slot);
+    run_ms(&bed, 10);
+    NP_CHECK_INT(mode(&bed, slot), 2);
+    np_slot_stop(bed.app, slot);
+    np_slot_start(bed.app, slot);
+    run_ms(&bed, 10);
+    NP_CHECK_INT(mode(&bed, slot), 2);
+    settings_of(&settings, "client://10.0.0.9:1001/10.0.0.2:2000");
+    np_slot_replace(bed.app, slot, &settings);
+    run_ms(&bed, 10);
+    NP_CHECK_INT(np_slot_mode(bed.app, slot), 1);
+    settings_of(&settings, "client://10.0.0.9:1001/10.0.0.2:2000?mode=1");
+    np_slot_replace(bed.app, slot, &settings);
+    NP_CHECK_INT(np_slot_mode(bed.app, slot), 0); /* nothing to remember */
+    np_slot_remove(bed.app, slot);
+    settings_of(&settings, "client://10.0.0.9:1000/10.0.0.2:2000");
+    NP_CHECK_INT(np_slot_insert(bed.app, &settings, &slot), NP_OK);
+    np_slot_set_mode(bed.app, slot, 2); /* as saved */
+    np_slot_start(bed.app, slot);
+    run_ms(&bed, 10);
+    NP_CHECK_INT(mode(&bed, slot), 2);
     close_bed(&bed);
 }
 
