@@ -123,6 +123,19 @@ static void write_line(struct np_log *log, enum np_log_level level, const char *
     va_end(again);
 }
 
+void np_log_format(const struct np_log *log, enum np_log_level level,
+                   char text[NP_LOG_LINE_CAP + 1], const char *format, ...)
+{
+    struct line line;
+    va_list args;
+
+    va_start(args, format);
+    build_line(&line, log, true, level, "", format, args);
+    va_end(args);
+    line.text[line.len - 1] = '\0';
+    memcpy(text, line.text, line.len);
+}
+
 void np_log_write(struct np_log *log, enum np_log_level level, const char *format, ...)
 {
     va_list args;

@@ -64,6 +64,10 @@ void np_log_write(struct np_log *log, enum np_log_level level, const char *forma
  * that goes out ends with " (<n> more like it not shown)". True if this one went out. */
 bool np_log_limited(struct np_log *log, uint32_t site, uint64_t now_ms, enum np_log_level level,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The line that a tap of `log` would be shown, of at most NP_LOG_LINE_CAP bytes and a NUL. */
+void np_log_format(const struct np_log *log, enum np_log_level level,
+                   char text[NP_LOG_LINE_CAP + 1], const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* `site` says nothing more until `until_ms`; what it would have said is counted. 0: it may speak at
  * once, and nothing was counted. */
 void np_log_rest(struct np_log *log, uint32_t site, uint64_t until_ms);

@@ -174,21 +174,48 @@ void np_events_on_line(struct np_log_tap *tap, const struct np_log *log, enum np
 
 /* ---- a new subscriber ------------------------------------------------------------------------ */
 
-/* `at`: 0 the key's record, then the serial of the record before. */
+/* The log line of a record in error. */
+static void write_fault(const struct np_master *master, const struct np_record *record, char *line)
+{
+    char why[256] = "";
+    const char *what = why, *cause = "";
+
+    if (record->slot == NP_RECORD_NO_SLOT) {
+        struct np_settings settings;
+        (void)np_record_parse(record->url, &settings, why, sizeof why);
+        np_ct_wipe(&settings, sizeof settings);
+    } else {
+        what = np_slot_fault(master->app, record->slot, &cause);
+    }
+    np_log_format(&master->self.log, NP_LOG_ERROR, line, "%s%s%s", what,
+                  cause[0] == '\0' ? "" : ": ", cause);
+}
+
+/* `at`: 0 the key's record, then twice the serial of the record told last, and one more if its
+ * fault is still to be told. */
 static bool write_initial(struct np_http_source *source, struct np_json *out)
 {
     const struct np_master *master = source->ctx;
-    const struct np_record *record = source->at == 0 ? NULL : np_record_next(master, source->at);
+    uint64_t last = source->at / 2, is_fault = source->at % 2;
+    const struct np_record *record = last == 0 ? NULL : np_record_next(master, last - is_fault);
+    char line[NP_LOG_LINE_CAP + 1];
 
-    if (source->at != 0 && record == NULL) {
+    if (last != 0 && record == NULL) {
         return false;
     }
-    struct event event = make_event(master, record, "initial");
+    is_fault = is_fault != 0 && record->serial == last && /* or it is gone, or healed, meanwhile */
+               np_record_run(master, record) == NP_SLOT_ERROR;
+    struct event event = make_event(master, record, is_fault ? "log" : "initial");
+    if (is_fault) {
+        write_fault(master, record, line);
+        event.logs = np_slice_of(line);
+    }
     np_http_frame_open(out);
     write_event(&event, out);
     np_http_frame_close(out);
-    source->at = record == NULL ? 1 : record->serial;
-    return np_record_next(master, source->at) != NULL;
+    bool has_fault = !is_fault && record != NULL && np_record_run(master, record) == NP_SLOT_ERROR;
+    source->at = record == NULL ? 2 : 2 * record->serial + has_fault;
+    return has_fault || np_record_next(master, source->at / 2) != NULL;
 }
 
 void np_events_start_stream(struct np_master *master, struct np_http_conn *conn)

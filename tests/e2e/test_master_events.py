@@ -36,6 +36,25 @@ class Stream(MasterCase):
             self.assertRegex(event["time"], TIME)
             self.assertEqual(event["logs"], "")
 
+    def test_reason_of_an_error_after_initial(self):
+        """Whoever subscribes later learns why an instance is in error, not only that it is."""
+        self.master(env={"NP_REPORT_INTERVAL": "1h", "NP_SERVICE_COOLDOWN": "1h"})
+        port = self.port()
+        first, second = (self.create("client://127.0.0.1:%d/127.0.0.1:1?mode=1" % port)
+                         for _ in range(2))
+        self.wait_status(second["id"], "error")
+        good = self.create()
+        stream = self.events()
+        line = stream.wait(lambda e: e["type"] == "log", 5, "the reason")
+        self.assertEqual((line["instance"]["id"], line["instance"]["status"]),
+                         (second["id"], "error"))
+        self.assertRegex(line["logs"], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}  "
+                         "\x1b\\[31mERROR\x1b\\[0m  tunnel address not bound: address in use$")
+        stream.wait(lambda e: (e["instance"] or {}).get("id") == good["id"], 5, "the last one")
+        self.assertEqual([(e["type"], e["instance"]["id"]) for e in stream.events][1:],
+                         [("initial", first["id"]), ("initial", second["id"]),
+                          ("log", second["id"]), ("initial", good["id"])])
+
     def test_time_has_the_zone(self):
         node = self.master(env={"TZ": "AAA-5:45"})
         stream = self.events()
