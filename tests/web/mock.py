@@ -38,6 +38,7 @@ WANTS = {"rate": (r"\d+", "want 0 or a whole number of Mbps"),
          "min": (r"[1-9]\d*", "want a whole number of connections, 1 or more"),
          "max": (r"[1-9]\d*", "want a whole number of connections, 1 or more"),
          "mode": (r"[012]", "want 0, 1 or 2"), "tls": (r"[012]", "want 0, 1 or 2")}
+NOT_BOUND = "tunnel address not bound: address not available"
 COLOURS = {"DEBUG": 34, "INFO": 32, "WARN": 33, "ERROR": 31, "EVENT": 36}
 DEMO = [
     ("web", "client://:8080/192.0.2.10:80?mode=1"),
@@ -69,7 +70,7 @@ def stored_url(url):
     """Query keys sorted and encoded; the master's log level is added."""
     base, mark, query = url.partition("?")
     pairs = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-    pairs.setdefault("log", "info")
+    pairs.setdefault("log", "debug")
     return base + "?" + urllib.parse.urlencode(sorted(pairs.items()))
 
 
@@ -140,7 +141,7 @@ class Master:
         item["status"] = "error" if "0.0.0.1:" in item["url"] else "running"
         self.log(item, "INFO", "Instance started: " + re.sub("//.*@", "//***@", item["url"]))
         if item["status"] == "error":
-            self.log(item, "ERROR", "Address not bound: address not available")
+            self.log(item, "WARN", "Client restarting: " + NOT_BOUND)
 
     def act(self, item, action):
         if action == "reset":
@@ -202,9 +203,13 @@ class Master:
         for stream in self.streams:
             stream.put(text)
 
-    def log(self, item, level, message):
+    @staticmethod
+    def line(level, message):
         now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        self.emit("log", item, "%s  \x1b[%dm%s\x1b[0m  %s" % (now, COLOURS[level], level, message))
+        return "%s  \x1b[%dm%s\x1b[0m  %s" % (now, COLOURS[level], level, message)
+
+    def log(self, item, level, message):
+        self.emit("log", item, self.line(level, message))
 
     def subscribe(self):
         with self.lock:
@@ -212,6 +217,8 @@ class Master:
             stream.put("retry: 3000\n\n")
             for item in self.list():
                 stream.put(self.frame("initial", item))
+                if item["status"] == "error":
+                    stream.put(self.frame("log", item, self.line("ERROR", NOT_BOUND)))
             self.streams.append(stream)
             return stream
 
@@ -421,7 +428,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             master.save()
         now = time.time()
         self.json({"alias": master.alias, "arch": "amd64", "cpu": random.randint(2, 30), "crt": "",
-                   "diskr": 0, "diskw": 0, "key": "", "log": "info", "mem_free": 6 << 27,
+                   "diskr": 0, "diskw": 0, "key": "", "log": "debug", "mem_free": 6 << 27,
                    "mem_total": 1 << 30, "mem_used": 2 << 27, "mid": "0123456789abcdef",
                    "name": "router", "netrx": 0, "nettx": 0, "os": "linux", "swap_free": 0,
                    "swap_total": 0, "swap_used": 0, "sysup": int(now) % 1000000, "tls": "0",

@@ -227,6 +227,84 @@ export function tests(browser, master) {
             page.off("request", note);
         }],
 
+        ["tags_that_were_not_touched_stay", async () => {
+            const {id} = await master.find("web 2"), tags = {place: "Berlin, attic", "a=b": "x=y"};
+            await master.api("PATCH", "/instances/" + id, {meta: {tags}});
+            await until(async () => (await page.evaluate((id) => instances.get(id).data.meta.tags.place, id)) === tags.place, "the tags are known");
+            await rowOf(page, "web 2").getByRole("button", {name: "Edit: web 2"}).click();
+            await fill("alias", "web 3");
+            await page.click("#f-send");
+            await rowOf(page, "web 3").waitFor();
+            equal(JSON.stringify((await master.find("web 3")).meta.tags), JSON.stringify(tags), "tags");
+            await rowOf(page, "web 3").getByRole("button", {name: "Edit: web 3"}).click();
+            await fill("tags", "a=b, c");
+            await fill("alias", "é".repeat(129));
+            check(/at most 256 bytes/.test(await textOf(page, "#e-alias")), "a name that is too long");
+            await page.click("#f-send");
+            check(/want name=value/.test(await textOf(page, "#e-tags")), "tags that are none");
+            check(/marked/.test(await textOf(page, "#f-error")), "more than one field is wrong");
+            await fill("tags", "site=berlin");
+            await fill("alias", "web 2");
+            await page.click("#f-send");
+            await rowOf(page, "web 2").waitFor();
+            equal((await master.find("web 2")).meta.tags.place, undefined, "tags that were changed are replaced");
+        }],
+
+        ["defaults_are_those_of_the_master", async () => {
+            const one = await freePort();
+            await page.click("#add");
+            equal(await page.inputValue("#f-o-log"), "debug", "the level it would get");
+            await page.selectOption("#f-o-log", "info");
+            await fill("alias", "quiet");
+            await fill("tunnel", `127.0.0.1:${one}`);
+            await fill("target", "127.0.0.1:9");
+            check((await textOf(page, "#f-url")).includes("log=info"), "the level is in the URL");
+            await page.click("#f-send");
+            await rowOf(page, "quiet").waitFor();
+            check((await master.find("quiet")).url.includes("log=info"), "the level that was chosen");
+            const {id} = await master.find("quiet");
+            await master.api("DELETE", "/instances/" + id);
+            await rowOf(page, "quiet").waitFor({state: "detached"});
+            await page.evaluate(() => { form.master = {log: "debug", tls: "1"}; });
+            await page.click("#add");
+            equal(await page.locator("#f-o-tls").inputValue(), "0", "a client has its own");
+            await page.click("#f-role button[value=server]");
+            equal(await page.locator("#f-o-tls").inputValue(), "1", "a server takes the master's");
+            await page.locator("summary", {hasText: "TLS"}).click();
+            check(!/tls=|log=/.test(await textOf(page, "#f-url")), "left to the master: " + await textOf(page, "#f-url"));
+            await page.selectOption("#f-o-tls", "0");
+            check((await textOf(page, "#f-url")).includes("tls=0"), "0 can be chosen");
+            await page.keyboard.press("Escape");
+        }],
+
+        ["the_reason_of_an_error_is_shown", async () => {
+            const {data} = await master.api("POST", "/instances", {alias: "broken", url: "client://0.0.0.1:9/127.0.0.1:9?mode=1"});
+            const says = (text) => until(async () => /tunnel address not bound: \w+/.test(await rowOf(page, "broken").locator(".c-status").innerText()), text);
+            await says("the reason");
+            await page.reload();
+            await isLive(page);
+            await says("the reason, for one who came later");
+            await shot(page, "error");
+            await rowOf(page, "broken").getByRole("button", {name: "Log and details: broken"}).click();
+            check(/not bound/.test(await textOf(page, "#d-lines")), "in its log");
+            await page.keyboard.press("Escape");
+            await master.api("DELETE", "/instances/" + data.id);
+            await rowOf(page, "broken").waitFor({state: "detached"});
+        }],
+
+        ["a_refused_stream_says_why", async () => {
+            const phone = await browser.panel(master, {viewport: {width: 390, height: 800}});
+            await phone.route("**/v1/events", (route) => route.fulfill({status: 503, json: {error: "Too many event streams"}}));
+            await phone.reload();
+            await until(async () => /^Too many event streams.*again in/.test(await textOf(phone, "#state-text")), "the reason");
+            const top = (id) => phone.locator(id).evaluate((node) => Math.round(node.getBoundingClientRect().top));
+            equal(await top("#theme"), await top("#key"), "one row of buttons");
+            check(Math.abs(await top("#theme") - await top("#app .brand")) < 12, "buttons stay in the first row");
+            await checkNoSideways(phone, "the header");
+            await shot(phone, "phone-refused");
+            await phone.context().close();
+        }],
+
         ["keyboard_alone_is_enough", async () => {
             await page.focus("#add");
             await page.keyboard.press("Enter");

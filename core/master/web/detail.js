@@ -69,7 +69,7 @@ function drawFacts(data) {
         fact("Tags", tagsText(meta.tags)), fact("Peer", [peer.alias, peer.type, peer.sid].filter(Boolean).join(", ")),
         fact("TCP", "RX " + bytes(data.tcprx) + ", TX " + bytes(data.tcptx) + ", " + data.tcps + " open"),
         fact("UDP", "RX " + bytes(data.udprx) + ", TX " + bytes(data.udptx) + ", " + data.udps + " open"),
-        fact("Ping", data.ping + " ms"), fact("Pool", data.pool + " idle connections"),
+        fact("Ping", pingText(data)), fact("Pool", data.pool + " idle connections"),
     ].flat());
 }
 

@@ -16,7 +16,14 @@ const HINTS = {
         target: "The service to reach; with a server in mode 2 the address here that visitors come to."},
 };
 
-const form = {record: null, role: "client", fields: {}, extra: {}, given: new Set()};
+/* master: its /info; what it adds to a URL that does not say it */
+const form = {record: null, role: "client", fields: {}, extra: {}, given: new Set(), master: {}};
+
+/* What an option is when the URL does not say it. */
+function usual(option) {
+    const added = option.name === "log" || (option.name === "tls" && form.role === "server");
+    return (added && form.master[option.name]) || option.def;
+}
 
 /* A labelled control with its hint and a place for its error. */
 function field(id, label, control, hint, tail) {
@@ -34,9 +41,9 @@ function optionField(option) {
     const control = choices
         ? el("select", {}, choices.map(([value, text]) => el("option", {value}, text)))
         : el("input.mono", {type: "text", spellcheck: "false", autocomplete: "off", placeholder: option.place || option.def});
-    const usual = choices ? choices.find(([value]) => value === option.def)[1] : option.def + (option.unit ? " " + option.unit : "");
-    const fallback = !option.def || option.place ? "" : "Default: " + usual + ".";
-    control.value = choices ? option.def : "";
+    const def = choices ? choices.find(([value]) => value === option.def)[1] : option.def + (option.unit ? " " + option.unit : "");
+    const fallback = !option.def || option.place ? "" : "Default: " + def + ".";
+    control.value = !choices ? "" : form.record ? option.def : usual(option);
     form.fields[option.name] = control;
     const label = [option.label + " ", el("code.soft", {}, option.name)];
     const node = field("o-" + option.name, label, control, [option.hint, fallback].filter(Boolean).join(" "));
@@ -45,8 +52,7 @@ function optionField(option) {
 }
 
 /* The options of the role, keeping what was entered where both roles know it. */
-function showOptions() {
-    const before = formOptions();
+function showOptions(before) {
     const letter = roleLetter(form.role);
     const groups = new Map();
     form.fields = {};
@@ -69,13 +75,13 @@ function setOptions(options) {
     }
 }
 
-/* What goes into the URL: what differs from the default, or was written there before. */
+/* What goes into the URL: what differs from what it would be, or was written there before. */
 function formOptions() {
     const options = {};
     for (const option of OPTIONS) {
         const control = form.fields[option.name];
         const value = control ? control.value.trim() : "";
-        if (value && (value !== option.def || form.given.has(option.name) || !option.choices)) options[option.name] = value;
+        if (value && (value !== usual(option) || form.given.has(option.name) || !option.choices)) options[option.name] = value;
     }
     return options;
 }
@@ -105,9 +111,10 @@ function loadParts(parts) {
 }
 
 function setRole(role) {
+    const before = formOptions();
     form.role = role;
     for (const button of $("f-role").children) button.setAttribute("aria-pressed", button.value === role);
-    showOptions();
+    showOptions(before);
     refreshForm();
 }
 
@@ -126,13 +133,15 @@ function checkForm(strict) {
         setError(id, text);
         if (text && !first) first = $("f-" + id);
     };
+    for (const [id, most] of [["alias", 256], ["key", 255]]) {
+        const bytes = new TextEncoder().encode($("f-" + id).value).length;
+        note(id, bytes > most ? "want at most " + most + " bytes, these are " + bytes : "");
+    }
     for (const id of ["tunnel", "target"]) {
         const value = $("f-" + id).value.trim();
         note(id, value || strict ? checkAddress(value) : "");
     }
-    const keyBytes = new TextEncoder().encode($("f-key").value).length;
-    note("key", keyBytes > 255 ? "want at most 255 bytes, these are " + keyBytes : "");
-    note("tags", parseTags($("f-tags").value) ? "" : "want name=value, with commas between");
+    note("tags", $("f-tags").value === form.tags || parseTags($("f-tags").value) ? "" : "want name=value, with commas between");
     for (const option of OPTIONS) {
         const control = form.fields[option.name];
         if (!control) continue;
@@ -186,7 +195,7 @@ function openForm(record) {
     setText($("f-title"), data ? "Edit " + (data.alias || data.id) : "Add an instance");
     setText($("f-send"), data ? "Save" : "Create and start");
     $("f-alias").value = data ? data.alias : "";
-    $("f-tags").value = data ? tagsText(data.meta && data.meta.tags) : "";
+    $("f-tags").value = form.tags = data ? tagsText(data.meta && data.meta.tags) : "";
     $("f-tags").closest(".field").hidden = !data;
     $("f-restart").checked = data ? data.restart : true;
     $("f-restart").closest("label").hidden = !data;
@@ -194,6 +203,7 @@ function openForm(record) {
     showKey(false);
     loadParts(parts || {role: "client", key: "", tunnel: "", target: "", options: {mode: "1"}});
     form.given = new Set(parts ? Object.keys(parts.options) : []);
+    form.url = buildUrl(formParts());
     refreshForm();
     openDialog($("form"));
     $(data ? "f-tunnel" : "f-alias").focus();
@@ -208,7 +218,7 @@ async function saveForm(event) {
     event.preventDefault();
     const wrong = checkForm(true);
     if (wrong) {
-        setText($("f-error"), "One field above needs a look.");
+        setText($("f-error"), "See the marked fields above.");
         wrong.focus();
         return;
     }
@@ -234,11 +244,10 @@ async function saveNew() {
 async function saveEdit(record) {
     const data = record.data, path = "/instances/" + encodeURIComponent(data.id);
     const url = buildUrl(formParts()), alias = $("f-alias").value.trim(), change = {};
-    const tags = parseTags($("f-tags").value);
     if (alias !== data.alias) change.alias = alias;
     if ($("f-restart").checked !== data.restart) change.restart = $("f-restart").checked;
-    if (tagsText(tags) !== tagsText(data.meta && data.meta.tags)) change.meta = {...data.meta, tags};
-    if (url !== buildUrl(parseUrl(data.url) || {options: {}})) await call("PUT", path, {url});
+    if ($("f-tags").value !== form.tags) change.meta = {...data.meta, tags: parseTags($("f-tags").value)};
+    if (url !== form.url) await call("PUT", path, {url});
     if (Object.keys(change).length) await call("PATCH", path, change);
     say("Saved " + (alias || data.id));
 }

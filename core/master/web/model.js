@@ -10,7 +10,7 @@ const SILENCE_MS = 45000; /* the master says something each 15 s */
 const instances = new Map(); /* id -> record of newRecord */
 
 function newRecord(data) {
-    return {data, rx: 0, tx: 0, history: [], logs: [], base: null};
+    return {data, rx: 0, tx: 0, history: [], logs: [], base: null, fault: ""};
 }
 
 const sums = (data) => ({rx: data.tcprx + data.udprx, tx: data.tcptx + data.udptx});
@@ -49,7 +49,7 @@ function putInstance(data) {
 
 /* ---- the stream ---- */
 
-const stream = {state: "off", stop: null, timer: 0, tries: 0, retryAt: 0};
+const stream = {state: "off", stop: null, timer: 0, tries: 0, retryAt: 0, error: ""};
 
 /* Calls onFrame with each event's data until the stream ends. */
 async function readFrames(reply, alive, onFrame) {
@@ -95,6 +95,7 @@ function startStream(on) {
             on.refused(error);
             return;
         }
+        stream.error = error && error.status ? error.message : "No connection";
         const wait = error && error.status === 429 ? 60 : Math.min(15, 2 ** stream.tries / 2);
         stream.tries++;
         stream.retryAt = Date.now() + wait * 1000 * (0.8 + Math.random() * 0.4);
@@ -149,6 +150,8 @@ function takeEvent(event, on) {
         record.logs.push(...lines);
         const extra = record.logs.length - LOG_LINES;
         if (extra > 0) record.logs.splice(0, extra);
+        const said = /^\S+ \S+ +(?:WARN|ERROR) +(?:\w+ restarting: )?(.*)/.exec(plain(lines[lines.length - 1] || ""));
+        if (said) record.fault = said[1];
         on.logged(record, Math.min(lines.length, LOG_LINES));
         return;
     }
@@ -172,6 +175,8 @@ function span(seconds) {
     if (hours) return hours + " h " + minutes + " min";
     return minutes ? minutes + " min" : Math.floor(seconds) + " s";
 }
+
+const pingText = (data) => data.status === "running" ? data.ping + " ms" : "–";
 
 function modeText(data) {
     const names = data.type === "server" ? ["auto", "reverse", "forward"] : ["auto", "single-end", "dual-end"];

@@ -130,7 +130,7 @@ async function rotateKey() {
 async function refreshInfo() {
     if (stream.state !== "live" || document.hidden) return;
     try {
-        const info = await call("GET", "/info");
+        const info = form.master = await call("GET", "/info");
         setText($("m-alias"), info.alias || info.name || location.host);
         document.title = (info.alias || info.name || location.host) + " · NodePass";
         const memory = info.mem_total ? Math.round(info.mem_used / info.mem_total * 100) + " % of " + (info.mem_total >= 2 ** 30 ? (info.mem_total / 2 ** 30).toFixed(1) + " GiB" : Math.round(info.mem_total / 2 ** 20) + " MiB") : "";
@@ -171,10 +171,11 @@ const on = {
     },
     logged(record, count) {
         logged(record, count);
+        updateRow(record);
     },
     state() {
         const left = Math.max(1, Math.ceil((stream.retryAt - Date.now()) / 1000));
-        const words = {live: "Live", starting: "Connecting", trying: "Connecting", lost: "No connection, again in " + left + " s", off: "Not connected"};
+        const words = {live: "Live", starting: "Connecting", trying: "Connecting", lost: stream.error + ", again in " + left + " s", off: "Not connected"};
         const box = $("state"), before = box.dataset.state;
         box.dataset.state = stream.state;
         setText($("state-text"), words[stream.state]);

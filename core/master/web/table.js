@@ -80,14 +80,14 @@ function updateRow(record) {
     p.address.title = maskUrl(data.url);
     setText(p.status, STATUS[status]);
     p.status.className = "status " + status;
-    setText(p.mode, [data.type, runs || data.mode ? modeText(data) : "", url && +url.options.tls ? "TLS" : ""].filter(Boolean).join(" · "));
+    setText(p.mode, status === "error" && record.fault || [data.type, runs || data.mode ? modeText(data) : "", url && +url.options.tls ? "TLS" : ""].filter(Boolean).join(" · "));
     drawSparkline(p.spark, record.history);
     setText(p.rx, runs ? rate(record.rx) : "–");
     setText(p.tx, runs ? rate(record.tx) : "–");
     const all = sums(data);
     setText(p.rxAll, bytes(all.rx));
     setText(p.txAll, bytes(all.tx));
-    setText(p.ping, runs && data.ping > 0 ? data.ping + " ms" : "–");
+    setText(p.ping, pingText(data));
     setText(p.pool, runs ? String(data.pool) : "–");
     setText(p.tcps, String(data.tcps));
     setText(p.udps, String(data.udps));
