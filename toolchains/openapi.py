@@ -18,21 +18,21 @@ OPERATIONS = [
      None, "Instances", "200 401 429"),
     ("/instances", "post", "createInstance",
      "Creates an instance and starts it; 409 if the id collides", "NewInstance", "Instance",
-     "201 400 401 409 429 503 507"),
+     "201 400 401 409 413 429 503 507"),
     ("/instances/{id}", "get", "getInstance", "One instance", None, "Instance",
      "200 400 401 404 429"),
     ("/instances/{id}", "patch", "patchInstance",
      "Changes alias, restart flag or meta, or acts; restart of ******** makes a new API key",
-     "Patch", "Instance", "200 400 401 404 429 507"),
+     "Patch", "Instance", "200 400 401 403 404 413 429 503 507"),
     ("/instances/{id}", "put", "putInstance", "Gives it another URL and restarts it", "NewUrl",
-     "Instance", "200 400 401 403 404 409 429 507"),
+     "Instance", "200 400 401 403 404 409 413 429 503 507"),
     ("/instances/{id}", "delete", "deleteInstance", "Stops and forgets it", None, "",
      "204 400 401 403 404 429 507"),
     ("/events", "get", "streamEvents",
      "Server-sent events named instance, each with an Event as data", None, "",
      "200 401 429 503"),
     ("/info", "get", "getInfo", "The machine and the master", None, "Info", "200 401 429"),
-    ("/info", "post", "setAlias", "Names the master", "Alias", "Info", "200 400 401 429 507"),
+    ("/info", "post", "setAlias", "Names the master", "Alias", "Info", "200 400 401 413 429 503 507"),
     ("/tcping", "get", "tcping", "Whether a target takes TCP connections", None, "Tcping",
      "200 400 401 429"),
     ("/metrics", "get", "getMetrics", "Figures as Prometheus reads them", None, "",
@@ -51,6 +51,7 @@ MEANINGS = {
     "403": "Not for the API key's record, nor for instances of the configuration file",
     "404": "Instance not found",
     "409": "The URL is the one it has, or the id is taken",
+    "413": "The body is larger than 64 KB",
     "429": "Ten wrong API keys in a minute from this address",
     "503": "A table of this build is full",
     "507": "The last change could not be saved, and still can't be",
@@ -140,7 +141,9 @@ def document(version):
     for path, method, *rest in OPERATIONS:
         paths.setdefault(path, {})[method] = operation(path, *rest)
     key = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
-    whole = {"openapi": "3.1.0", "info": {"title": "NodePass", "version": "v" + version},
+    whole = {"openapi": "3.1.0", "info": {
+                 "title": "NodePass", "version": "v" + version,
+                 "description": "Another method: 405. Errors are JSON, as Error."},
              "servers": [{"url": PREFIX + "/v1"}], "security": [{"key": []}],
              "components": {"securitySchemes": {"key": key}, "schemas": SCHEMAS}, "paths": paths}
     return json.dumps(whole, separators=(",", ":"), ensure_ascii=False).replace("\\u0001", PREFIX)

@@ -150,15 +150,26 @@ void np_http_conn_leave(struct np_http_conn *conn)
     }
 }
 
+/* A request that can't be served: the answer, then the end. Its path is known once its first line
+ * is here. */
+static void refuse(struct np_http_conn *conn, uint16_t status, const char *reason)
+{
+    const struct np_http_hooks *hooks = &conn->server->hooks;
+    struct np_slice path = conn->parser.request.path;
+
+    conn->is_last = true;
+    conn->state = NP_HTTP_EXPECT_REPLY;
+    conn->has_cors = path.len > 0 && hooks->is_route(hooks->ctx, path);
+    np_http_reply_error(conn, status, "%s", reason);
+}
+
 void np_http_conn_expire(struct np_http_conn *conn)
 {
     if (conn->in == 0) {
         np_http_conn_close(conn, NP_OK);
-        return;
+    } else {
+        refuse(conn, 408, "request not received in time");
     }
-    conn->is_last = true;
-    conn->state = NP_HTTP_EXPECT_REPLY;
-    np_http_reply_error(conn, 408, "request not received in time");
 }
 
 static void on_timer(struct np_timer *timer, uint64_t now_ms)
@@ -315,17 +326,6 @@ static enum np_err feed(struct np_http_conn *conn, const uint8_t *bytes, uint32_
         *used += more;
     }
     return err;
-}
-
-/* A request that can't be served: the answer, then the end. */
-static void refuse(struct np_http_conn *conn, uint16_t status, const char *reason)
-{
-    conn->is_last = true;
-    conn->state = NP_HTTP_EXPECT_REPLY;
-    if (status == 413) {
-        np_http_set_cors(conn);
-    }
-    np_http_reply_error(conn, status, "%s", reason);
 }
 
 static void on_request(struct np_http_conn *conn)

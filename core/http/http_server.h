@@ -37,6 +37,9 @@ struct np_http_hooks {
      * answer later. `request` is valid until this returns (if not answered yet: until the answer),
      * so whoever answers later may still use np_http_conn_request then. */
     void (*handle)(void *ctx, struct np_http_conn *conn, const struct np_http_request *request);
+    /* True if answers about this path carry CORS headers, also those that the server gives itself:
+     * to a body that is too large, comes too slowly or is no chunks. */
+    bool (*is_route)(void *ctx, struct np_slice path);
     void *ctx;
 };
 

@@ -114,6 +114,13 @@ static const struct route *find_route(const struct np_master *master, struct np_
     return NULL;
 }
 
+bool np_api_is_route(void *ctx, struct np_slice path)
+{
+    struct np_slice id;
+
+    return find_route(ctx, path, &id) != NULL;
+}
+
 typedef void reply(struct np_call *call);
 
 static reply *find_reply(const struct route *route, uint8_t method)

@@ -353,11 +353,26 @@ static void rotate_key(struct np_call *call)
     np_reply_record(call, 200);
 }
 
+/* What would be forgotten at the next start can't be changed. False after it answered 403. */
+static bool may_change(struct np_call *call)
+{
+    if (call->record != NULL && !call->record->is_fixed) {
+        return true;
+    }
+    np_http_reply_error(call->conn, 403, "Forbidden: %s",
+                        call->record == NULL ? "API Key" : "defined in the configuration file");
+    return false;
+}
+
 void np_reply_patch(struct np_call *call)
 {
     struct np_patch patch;
 
-    if (!np_patch_parse(call, &patch) || !np_reply_is_savable(call)) {
+    if (!np_patch_parse(call, &patch)) {
+        return;
+    }
+    bool is_edit = patch.has_alias || patch.has_restart || patch.has_peer || patch.has_tags;
+    if ((is_edit && call->record != NULL && !may_change(call)) || !np_reply_is_savable(call)) {
         return;
     }
     if (call->record == NULL && patch.action == NP_PATCH_RESTART) {
@@ -372,17 +387,6 @@ void np_reply_patch(struct np_call *call)
 }
 
 /* ---- PUT, DELETE ----------------------------------------------------------------------------- */
-
-/* False after it answered 403. */
-static bool may_change(struct np_call *call)
-{
-    if (call->record != NULL && !call->record->is_fixed) {
-        return true;
-    }
-    np_http_reply_error(call->conn, 403, "Forbidden: %s",
-                        call->record == NULL ? "API Key" : "defined in the configuration file");
-    return false;
-}
 
 static void replace(struct np_call *call, struct draft *draft)
 {

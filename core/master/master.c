@@ -196,6 +196,7 @@ void np_master_start(struct np_master *master)
     }
     app->tap.line = np_events_on_line;
     master->hooks.handle = np_api_on_request;
+    master->hooks.is_route = np_api_is_route;
     master->hooks.ctx = master;
     master->report.fire = on_report;
     np_timer_start(&app->timers, &master->report, app->now_ms + app->tuning->report_interval_ms);

@@ -73,6 +73,7 @@ void np_master_deinit(struct np_master *master);
 
 /* api.c: the routes. */
 void np_api_on_request(void *ctx, struct np_http_conn *conn, const struct np_http_request *request);
+bool np_api_is_route(void *ctx, struct np_slice path);
 
 /* events.c */
 void np_events_on_line(struct np_log_tap *tap, const struct np_log *log, enum np_log_level level,

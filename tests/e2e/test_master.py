@@ -431,6 +431,10 @@ class Others(MasterCase):
             self.bad("DELETE", one, None, 403, "Forbidden: defined in the configuration file")
             self.bad("PUT", one, {"url": "client://a:1/b:2"}, 403,
                      "Forbidden: defined in the configuration file")
+            for body in ({"alias": "x"}, {"restart": False}, {"meta": {"tags": {"a": "b"}}},
+                         {"alias": "x", "action": "stop"}):
+                self.bad("PATCH", one, body, 403, "Forbidden: defined in the configuration file")
+            self.wait_status(fixed["id"], "running")
             self.good("PATCH", one, {"action": "stop"})
             self.wait_status(fixed["id"], "stopped")
             node.stop()

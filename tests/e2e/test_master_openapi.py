@@ -4,6 +4,7 @@ every answer against its schema."""
 import json
 import os
 import resource
+import socket
 
 from lib.case import limit, wait_until
 from lib.master import KEY_ID, Events, MasterCase
@@ -11,6 +12,9 @@ from lib.master import KEY_ID, Events, MasterCase
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 # Needs 8 random ids that are all taken.
 IMPOSSIBLE = {("post", "/instances", "409")}
+
+BODIES = (("post", "/instances"), ("patch", "/instances/{id}"), ("put", "/instances/{id}"),
+          ("post", "/info"))
 
 
 def check_schema(document, schema, value, where):
@@ -55,7 +59,13 @@ def check_schema(document, schema, value, where):
 class OpenApi(MasterCase):
     def setUp(self):
         super().setUp()
-        self.node_ = self.master(env={"NP_REPORT_INTERVAL": "200ms"})
+        port, path = self.port(), os.path.join(self.dir, "np.ini")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write("[master]\ntunnel = 127.0.0.1:%d\nstate = %s/state\n[instance fixed]\n"
+                      "url = client://127.0.0.1:%d/127.0.0.1:1?mode=1\n"
+                      % (port, self.dir, self.port()))
+        os.chmod(path, 0o600)
+        self.node_ = self.master(env={"NP_REPORT_INTERVAL": "200ms"}, port=port, extra=["-c", path])
         self.document = self.good("GET", "/openapi.json", key=False)
         self.seen = set()
 
@@ -134,6 +144,10 @@ class OpenApi(MasterCase):
         for method in ("get", "patch", "put", "delete"):
             self.try_one(method, "/instances/{id}", {}, "/instances/")
             self.try_one(method, "/instances/{id}", {}, "/instances/none")
+        fixed = "/instances/" + self.good("GET", "/instances")[1]["id"]
+        self.try_one("patch", "/instances/{id}", {"alias": "x"}, fixed)
+        for method, path in BODIES:
+            self.try_one(method, path, b"[" * 65537, path.replace("{id}", KEY_ID))
         self.try_one("put", "/instances/{id}", {}, key)
         self.try_one("delete", "/instances/{id}", None, key)
         self.try_one("post", "/instances", {})
@@ -166,6 +180,20 @@ class OpenApi(MasterCase):
         for stream in streams:
             stream.close()
 
+    def provoke_busy(self):
+        """All places of large bodies are taken by such that do not come."""
+        slow = []
+        for _ in range(8):
+            sock = socket.create_connection(("127.0.0.1", self.api_port), 10)
+            self.addCleanup(sock.close)
+            sock.sendall(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"
+                         + b"x" * 20000)
+            slow.append(sock)
+        for method, path in BODIES:
+            self.try_one(method, path, b"x" * 60000, path.replace("{id}", KEY_ID))
+        for sock in slow:
+            sock.close()
+
     def provoke_keys(self):
         for path, operations in self.document["paths"].items():
             for method, operation in operations.items():
@@ -184,6 +212,7 @@ class OpenApi(MasterCase):
         self.provoke_refusals()
         self.provoke_unsaved()
         self.provoke_full()
+        self.provoke_busy()
         self.provoke_keys()
         documented = {(method, path, code) for path, operations in self.document["paths"].items()
                       for method, operation in operations.items()

@@ -270,6 +270,41 @@ NP_TEST(http_limits, no_place_at_all)
     rig_close(&rig);
 }
 
+/* Whatever the server itself answers about a path that the API has may be read by scripts of other
+ * origins. */
+NP_TEST(http_limits, refusals_of_routes_have_cors)
+{
+    static const struct {
+        const char *request, *status;
+        bool has_cors;
+    } rows[] = {
+        {"PUT /x HTTP/1.1\r\n" HOST "Content-Length: 99999999\r\n\r\n", "413 ", true},
+        {"PUT /unmatched HTTP/1.1\r\n" HOST "Content-Length: 99999999\r\n\r\n", "413 ", false},
+        {"PUT /x HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nx", "400 ", true},
+        {"PUT /unmatched HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nx", "400 ", false},
+        {"PUT /x HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nab", "408 ", true},
+        {"GET /x HTTP/1.1\r\n" HOST "x", "408 ", true},
+        {"PUT /unmatched HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nab", "408 ", false},
+        {"GET /x", "408 ", false}, /* who knows how it would have gone on */
+    };
+    struct rig_client client;
+    struct rig rig;
+
+    rig_open(&rig, false, 65536);
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        np_test_context("row %u", i);
+        rig_connect(&rig, &client);
+        rig_send(&rig, &client, rows[i].request);
+        rig_run(&rig, NP_HTTP_BODY_MS + 1000);
+        rig_read_all(&rig, &client);
+        HAS(client.text, rows[i].status);
+        NP_CHECK_INT(rig_count(client.text, "Access-Control-Allow-Origin: *\r\n"),
+                     rows[i].has_cors);
+        rig_hang_up(&rig, &client);
+    }
+    rig_close(&rig);
+}
+
 /* More requests at once than one turn of the loop serves. */
 NP_TEST(http_limits, many_requests_at_once)
 {

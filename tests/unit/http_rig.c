@@ -104,6 +104,12 @@ static void answer(struct rig *rig, struct np_http_conn *conn,
     }
 }
 
+static bool is_route(void *ctx, struct np_slice path)
+{
+    (void)ctx;
+    return !np_slice_is(path, "/unmatched");
+}
+
 static void on_request(void *ctx, struct np_http_conn *conn, const struct np_http_request *request)
 {
     struct rig *rig = ctx;
@@ -113,7 +119,7 @@ static void on_request(void *ctx, struct np_http_conn *conn, const struct np_htt
         np_http_reply_clean(conn, request);
         return;
     }
-    if (!np_slice_is(request->path, "/unmatched")) {
+    if (is_route(ctx, request->path)) {
         np_http_set_cors(conn);
     }
     answer(rig, conn, request);
@@ -206,7 +212,7 @@ static void open_instance(struct rig *rig, struct np_instance *instance, uint8_t
 
 void rig_open(struct rig *rig, bool has_tls, uint32_t send_buf)
 {
-    struct np_http_hooks hooks = {on_request, rig};
+    struct np_http_hooks hooks = {on_request, is_route, rig};
     struct np_addr any = np_sim_ip4(127, 0, 0, 1, 0);
 
     memset(rig, 0, sizeof *rig);

@@ -36,7 +36,7 @@ export function tests(browser, master) {
             await page.fill("#key", master.key);
             await node.getByRole("button", {name: "Send"}).click();
             await until(async () => /^200/.test(await node.locator(".status").innerText()), "200 with the key");
-            check((await node.locator("pre").last().innerText()).includes('"id": "********"'), "the answer, in lines");
+            await until(async () => (await node.locator("pre").last().innerText()).includes('"id": "********"'), "the answer, in lines");
             check(!(await node.locator("pre").first().innerText()).includes(master.key), "curl's line names no key");
             node = await open("patch", "/instances/\\{id\\}");
             await node.locator("input").first().fill("ffffffff");
