@@ -213,22 +213,17 @@ void np_reply_create(struct np_call *call)
 
 /* ---- PATCH ----------------------------------------------------------------------------------- */
 
-static bool has_totals(const struct np_app_stats *stats)
-{
-    return (stats->tcp_rx | stats->tcp_tx | stats->udp_rx | stats->udp_tx) != 0;
-}
-
 static bool reset_totals(struct np_call *call)
 {
-    static const struct np_slot_totals none;
+    struct np_record *record = call->record;
     struct np_app_stats stats;
 
-    if (call->record->slot == NP_RECORD_NO_SLOT) {
-        return false;
+    np_record_stats(call->master, record, &stats);
+    memset(&record->totals, 0, sizeof record->totals);
+    if (record->slot != NP_RECORD_NO_SLOT) {
+        np_slot_set_totals(call->master->app, record->slot, &record->totals);
     }
-    np_app_stats(call->master->app, call->record->slot, &stats);
-    np_slot_set_totals(call->master->app, call->record->slot, &none);
-    return has_totals(&stats);
+    return (stats.tcp_rx | stats.tcp_tx | stats.udp_rx | stats.udp_tx) != 0;
 }
 
 /* Copies a text; false if it is the same already. */
@@ -400,6 +395,7 @@ static void replace(struct np_call *call, struct draft *draft)
             reply_full(call);
             return;
         }
+        np_slot_set_totals(master->app, record->slot, &record->totals);
         np_slot_start(master->app, record->slot);
     } else {
         np_slot_replace(master->app, record->slot, &draft->settings);

@@ -27,10 +27,7 @@ static uint64_t value_of(const struct np_master *master, const struct np_record 
 {
     struct np_app_stats s;
 
-    memset(&s, 0, sizeof s);
-    if (record->slot != NP_RECORD_NO_SLOT) {
-        np_app_stats(master->app, record->slot, &s);
-    }
+    np_record_stats(master, record, &s);
     const uint64_t values[FAMILY_COUNT] = {
         np_record_run(master, record) == NP_SLOT_RUNNING,
         s.ping_ms,

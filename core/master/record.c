@@ -131,6 +131,20 @@ enum np_slot_run np_record_run(const struct np_master *master, const struct np_r
                                              : np_slot_run(master->app, record->slot);
 }
 
+void np_record_stats(const struct np_master *master, const struct np_record *record,
+                     struct np_app_stats *stats)
+{
+    if (record->slot != NP_RECORD_NO_SLOT) {
+        np_app_stats(master->app, record->slot, stats);
+        return;
+    }
+    memset(stats, 0, sizeof *stats);
+    stats->tcp_rx = record->totals.tcp_rx;
+    stats->tcp_tx = record->totals.tcp_tx;
+    stats->udp_rx = record->totals.udp_rx;
+    stats->udp_tx = record->totals.udp_tx;
+}
+
 static void write_meta(const struct np_record *record, struct np_json *out)
 {
     np_json_open(out, "meta", '{');
@@ -171,8 +185,8 @@ void np_record_write(const struct np_master *master, const struct np_record *rec
     struct np_app_stats stats;
 
     memset(&stats, 0, sizeof stats);
-    if (!is_key && record->slot != NP_RECORD_NO_SLOT) {
-        np_app_stats(master->app, record->slot, &stats);
+    if (!is_key) {
+        np_record_stats(master, record, &stats);
     }
     np_json_open(out, key, '{');
     np_json_put_text(out, "id", is_key ? NP_MASTER_KEY_ID : record->id);

@@ -9,6 +9,7 @@
 
 #include "config/urltext.h"
 #include "core/http/json.h"
+#include "core/np_app.h"
 #include "core/np_slots.h"
 
 struct np_master;
@@ -32,6 +33,7 @@ struct np_record {
     bool restart;      /* starts with the master */
     bool is_fixed;     /* from the configuration file: neither saved, replaced nor deleted */
     uint16_t tags_len; /* bytes of tags */
+    struct np_slot_totals totals; /* as saved; counted on while there is a slot */
     char id[NP_RECORD_ID_CAP];
     char alias[NP_RECORD_VALUE_MAX + 1];
     char url[NP_URLTEXT_CAP];    /* stored form */
@@ -57,6 +59,9 @@ void np_record_set_url(struct np_record *record, const char *url,
                        const struct np_settings *settings);
 /* The tag of its log lines: alias, or id without one. */
 void np_record_tag(const struct np_record *record, char *out, uint32_t cap);
+/* Its figures; without a slot, what was saved of them. */
+void np_record_stats(const struct np_master *master, const struct np_record *record,
+                     struct np_app_stats *stats);
 enum np_slot_run np_record_run(const struct np_master *master, const struct np_record *record);
 
 /* Writes the object; `record` NULL = the API key's record. */

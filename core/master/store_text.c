@@ -6,6 +6,7 @@
 
 #include "config/endpoint.h"
 #include "config/statefile.h"
+#include "config/url.h"
 #include "core/base/fmt.h"
 #include "core/master/master.h"
 #include "core/np_app_state.h"
@@ -90,10 +91,7 @@ static void put_record(struct np_master *master, struct np_json *out,
 {
     struct np_app_stats stats;
 
-    memset(&stats, 0, sizeof stats);
-    if (record->slot != NP_RECORD_NO_SLOT) {
-        np_app_stats(master->app, record->slot, &stats);
-    }
+    np_record_stats(master, record, &stats);
     np_json_raw_fmt(out, "\n[instance %s]\nid = %s\nurl = ", record->id, record->id);
     put_url(out, record->url);
     np_json_raw_fmt(out, "\nrestart = %u\n", record->restart ? 1u : 0u);
@@ -176,7 +174,6 @@ bool np_store_text_is_whole(const char *text, uint32_t len)
 struct reader {
     struct np_master *master;
     struct np_record *record; /* of the section being read; NULL = none, or left out */
-    struct np_slot_totals totals;
     char section[NP_RECORD_ID_CAP + 12];
     uint32_t lost;
 };
@@ -194,6 +191,7 @@ static void finish_record(struct reader *reader)
     }
     reader->record = NULL;
     np_fmt(stored, sizeof stored, "%s", record->url);
+    record->role = (uint8_t)np_url_role(stored, (uint32_t)strlen(stored));
     if (np_record_parse(stored, &settings, why, sizeof why) != NP_OK ||
         settings.role == NP_ROLE_MASTER) {
         np_log_write(&master->self.log, NP_LOG_ERROR, "Instance %s can't start: %s", record->id,
@@ -204,7 +202,7 @@ static void finish_record(struct reader *reader)
     np_record_set_url(record, stored, &settings);
     np_settings_fit_ram(&settings, master->app->tuning->ram_mb);
     if (np_slot_insert(master->app, &settings, &record->slot) == NP_OK) {
-        np_slot_set_totals(master->app, record->slot, &reader->totals);
+        np_slot_set_totals(master->app, record->slot, &record->totals);
         np_slot_set_mode(master->app, record->slot, record->mode);
     }
     np_ct_wipe(&settings, sizeof settings);
@@ -213,7 +211,6 @@ static void finish_record(struct reader *reader)
 static void begin_section(struct reader *reader, const char *section)
 {
     finish_record(reader);
-    memset(&reader->totals, 0, sizeof reader->totals);
     np_fmt(reader->section, sizeof reader->section, "%s", section);
     if (strlen(section) < 9 || memcmp(section, "instance ", 9) != 0) {
         return;
@@ -297,7 +294,7 @@ static void read_record_option(struct reader *reader, const char *name, const ch
     }
     for (uint32_t i = 0; i < sizeof totals / sizeof totals[0]; i++) {
         if (np_slice_is(option, totals[i])) {
-            (void)np_parse_uint(value, len, UINT64_MAX, total_at(&reader->totals, i));
+            (void)np_parse_uint(value, len, UINT64_MAX, total_at(&record->totals, i));
         }
     }
 }

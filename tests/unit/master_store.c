@@ -237,6 +237,46 @@ NP_TEST(master_store, too_many_instances_are_kept)
     }
 }
 
+/* A URL that this build refuses: all else about the instance stays, until it gets another. */
+NP_TEST(master_store, refused_urls_keep_the_rest)
+{
+    static char text[TEXT_CAP];
+    static struct master_rig rig;
+    const char path[] = "/instances/0000000a";
+
+    master_rig_open(&rig);
+    uint32_t len = (uint32_t)sprintf(text,
+                                     "[nodepass]\nkey = %032d\n\n[instance 0000000a]\n"
+                                     "url = server://10.0.0.1:1000/10.0.0.2:2000?mode=9\n"
+                                     "restart = 1\ntcprx = 7\nudptx = 9\n",
+                                     7);
+    store(&rig, RIG_STATE, text, seal(text, len));
+    master_rig_start(&rig, NULL, NULL);
+    for (uint32_t i = 0; i < 2; i++) {
+        NP_CHECK_INT(master_rig_ask(&rig, "GET", path, NULL), 200);
+        NP_CHECK(master_rig_has(&rig, "\"type\":\"server\",\"status\":\"error\""));
+        NP_CHECK(master_rig_has(&rig, "\"tcprx\":7,\"tcptx\":0,\"udprx\":0,\"udptx\":9}"));
+        NP_CHECK_INT(master_rig_ask(&rig, "PATCH", path, "{\"alias\":\"x\"}"), 200);
+        master_rig_kill(&rig);
+        master_rig_start(&rig, NULL, NULL);
+    }
+    NP_CHECK_INT(master_rig_ask(&rig, "GET", "/metrics", NULL), 200);
+    NP_CHECK(master_rig_has(&rig,
+                            "nodepass_instance_tcp_rx_bytes_total{id=\"0000000a\",alias=\"x\","
+                            "type=\"server\"} 7\n"));
+    NP_CHECK_INT(
+        master_rig_ask(&rig, "PUT", path, "{\"url\":\"client://10.0.0.1:1000/10.0.0.2:2000\"}"),
+        200);
+    NP_CHECK(master_rig_has(&rig, "\"tcprx\":7,\"tcptx\":0,\"udprx\":0,\"udptx\":9}"));
+    master_rig_stop(&rig);
+    store(&rig, RIG_STATE, text, seal(text, len));
+    master_rig_start(&rig, NULL, NULL);
+    NP_CHECK_INT(master_rig_ask(&rig, "PATCH", path, "{\"action\":\"reset\"}"), 200);
+    NP_CHECK(master_rig_has(&rig, "\"tcprx\":0,\"tcptx\":0,\"udprx\":0,\"udptx\":0}"));
+    master_rig_stop(&rig);
+    master_rig_close(&rig);
+}
+
 NP_TEST(master_store, faults_of_the_disk)
 {
     static char before[TEXT_CAP], after[TEXT_CAP];
