@@ -235,36 +235,6 @@ static uint16_t on_if_none_match(struct np_http_parser *parser, struct np_slice 
     return 0;
 }
 
-/* A weight of 0, 0.0 ... means "not this one" (RFC 9110 section 12.4.2). */
-static bool is_unwanted(struct np_slice params)
-{
-    struct np_slice param = trim(cut(&params, ';'));
-
-    if (param.len < 3 || np_ascii_lower(param.base[0]) != 'q' || param.base[1] != '=') {
-        return false;
-    }
-    for (uint32_t i = 2; i < param.len; i++) {
-        if (param.base[i] != '0' && param.base[i] != '.') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static uint16_t on_accept_encoding(struct np_http_parser *parser, struct np_slice value,
-                                   const char **reason)
-{
-    (void)reason;
-    while (value.len > 0) {
-        struct np_slice params = cut(&value, ',');
-        struct np_slice coding = trim(cut(&params, ';'));
-        if (np_slice_is_word(coding, "gzip")) {
-            parser->request.takes_gzip = !is_unwanted(params);
-        }
-    }
-    return 0;
-}
-
 uint16_t np_http_header_line(struct np_http_parser *parser, struct np_slice line,
                              const char **reason)
 {
@@ -279,7 +249,6 @@ uint16_t np_http_header_line(struct np_http_parser *parser, struct np_slice line
         {"expect", on_expect},
         {"x-api-key", on_api_key},
         {"if-none-match", on_if_none_match},
-        {"accept-encoding", on_accept_encoding},
     };
     uint32_t whole = line.len;
 

@@ -38,7 +38,6 @@ struct np_http_request {
     bool is_1_0;
     bool is_last;     /* the connection ends after the reply (Connection, version) */
     bool has_api_key; /* X-API-Key is there, maybe empty */
-    bool takes_gzip;  /* Accept-Encoding lists gzip with a weight that is not 0 */
     struct np_slice
         path; /* as sent, from its '/' on (not decoded), without query; "*" of OPTIONS */
     struct np_slice query;         /* behind the '?', as sent */

@@ -220,19 +220,13 @@ void np_http_reply_empty(struct np_http_conn *conn, uint16_t status)
     }
 }
 
-void np_http_reply_text(struct np_http_conn *conn, uint16_t status, enum np_http_type type,
-                        const char *text)
-{
-    if (can_reply(conn)) {
-        np_json_raw(np_http_body(conn), text);
-        np_http_reply(conn, status, type);
-    }
-}
-
 void np_http_reply_unmatched(struct np_http_conn *conn)
 {
     conn->has_cors = false;
-    np_http_reply_text(conn, 404, NP_HTTP_TEXT, "404 page not found\n");
+    if (can_reply(conn)) {
+        np_json_raw(np_http_body(conn), "404 page not found\n");
+        np_http_reply(conn, 404, NP_HTTP_TEXT);
+    }
 }
 
 /* ---- redirect --------------------------------------------------------------------- */
@@ -297,30 +291,12 @@ static bool is_match(struct np_slice list, const char *etag)
     return false;
 }
 
-static void put_page_headers(struct np_json *head, const struct np_http_page *page, bool is_gzip)
-{
-    np_json_raw_fmt(head, "ETag: %s\r\nCache-Control: no-cache\r\n", page->etag);
-    if (page->api != NULL) {
-        np_json_raw(head, "X-NodePass-API: ");
-        np_json_raw(head, page->api);
-        np_json_raw(head, "/v1\r\n");
-    }
-    if (page->gzip != NULL) {
-        np_json_raw(head, "Vary: Accept-Encoding\r\n");
-    }
-    if (is_gzip) {
-        np_json_raw(head, "Content-Encoding: gzip\r\n");
-    }
-}
-
 void np_http_reply_page(struct np_http_conn *conn, const struct np_http_request *request,
                         const struct np_http_page *page)
 {
     char mem[NP_HTTP_HEAD_ROOM];
     struct np_json head;
-    bool is_gzip = page->gzip != NULL && (request->takes_gzip || page->plain == NULL);
     bool is_same = is_match(request->if_none_match, page->etag);
-    uint32_t len = is_gzip ? page->gzip_len : page->plain_len;
 
     if (!can_reply(conn)) {
         return;
@@ -329,12 +305,17 @@ void np_http_reply_page(struct np_http_conn *conn, const struct np_http_request 
     conn->type = is_same ? (uint8_t)NP_HTTP_NO_TYPE : page->type;
     conn->out_at = conn->out_len = NP_HTTP_HEAD_ROOM;
     if (!is_same && !conn->is_head) {
-        conn->page.base = (const char *)(is_gzip ? page->gzip : page->plain);
-        conn->page.len = len;
+        conn->page = (struct np_slice){(const char *)page->gzip, page->len};
     }
     np_json_init(&head, mem, sizeof mem);
-    put_head(conn, &head, is_same ? 304 : 200, is_same ? FRAMING_NONE : FRAMING_LENGTH, len);
-    put_page_headers(&head, page, is_gzip && !is_same);
+    put_head(conn, &head, is_same ? 304 : 200, is_same ? FRAMING_NONE : FRAMING_LENGTH, page->len);
+    np_json_raw_fmt(&head, "ETag: %s\r\nCache-Control: no-cache\r\n%s", page->etag,
+                    is_same ? "" : "Content-Encoding: gzip\r\n");
+    if (page->api != NULL) {
+        np_json_raw(&head, "X-NodePass-API: ");
+        np_json_raw(&head, page->api);
+        np_json_raw(&head, "/v1\r\n");
+    }
     commit(conn, &head);
 }
 

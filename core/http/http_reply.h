@@ -39,13 +39,11 @@ struct np_http_source {
     uint64_t at; /* starts as the caller sets it */
 };
 
-/* A document in rodata. */
+/* A document in rodata, sent as gzip to everybody. */
 struct np_http_page {
-    const uint8_t *plain; /* NULL: there is only gzip, which is sent in any case */
-    uint32_t plain_len;
-    const uint8_t *gzip; /* NULL: there is only plain */
-    uint32_t gzip_len;
-    const char *etag; /* with its quotes; the gzip form's is the same, with "Vary" */
+    const uint8_t *gzip;
+    uint32_t len;
+    const char *etag; /* with its quotes */
     uint8_t type;     /* enum np_http_type */
     const char *api;  /* prefix of the API, for X-NodePass-API; NULL: not told */
 };
@@ -66,14 +64,11 @@ void np_http_reply_error(struct np_http_conn *conn, uint16_t status, const char 
     __attribute__((format(printf, 3, 4)));
 /* No body (OPTIONS 200, DELETE 204). */
 void np_http_reply_empty(struct np_http_conn *conn, uint16_t status);
-/* A text as it is; `text` is copied. */
-void np_http_reply_text(struct np_http_conn *conn, uint16_t status, enum np_http_type type,
-                        const char *text);
 /* 404 text/plain "404 page not found\n" (unmatched path: master-api.md 1). */
 void np_http_reply_unmatched(struct np_http_conn *conn);
 /* 301 to the clean form of the request's path, with its query. */
 void np_http_reply_clean(struct np_http_conn *conn, const struct np_http_request *request);
-/* 200 with the page, gzip if the client takes it; 304 if If-None-Match names its etag. `page` stays
+/* 200 with the page; 304 if If-None-Match names its etag. `page` stays
  * valid for ever. */
 void np_http_reply_page(struct np_http_conn *conn, const struct np_http_request *request,
                         const struct np_http_page *page);

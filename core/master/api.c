@@ -38,7 +38,7 @@ static void reply_page(struct np_call *call, const char *path)
     }
     const char *prefix = call->master->prefix;
     struct np_http_page body = {.gzip = page->body,
-                                .gzip_len = page->body_len,
+                                .len = page->body_len,
                                 .etag = page->etag,
                                 .type = NP_HTTP_HTML,
                                 .api = np_slice_is(np_slice_of(prefix), "/api") ? NULL : prefix};

@@ -41,8 +41,7 @@ static void note_request(struct report *report, const struct np_http_request *r)
     note(report, "path", r->path);
     note(report, "query", r->query);
     note_number(report, "flags",
-                (r->is_1_0 ? 1u : 0) | (r->is_last ? 2u : 0) | (r->has_api_key ? 4u : 0) |
-                    (r->takes_gzip ? 8u : 0));
+                (r->is_1_0 ? 1u : 0) | (r->is_last ? 2u : 0) | (r->has_api_key ? 4u : 0));
     note(report, "key", r->api_key);
     note(report, "match", r->if_none_match);
     note_number(report, "length", r->body.len);
@@ -148,7 +147,7 @@ static const struct {
     {"\r\n\r\n\r\nGET /a HTTP/1.1\r\n" HOST "\r\n", " status=400 reason=too many blank lines"},
     {"HEAD /api/v1/x?a=b&c HTTP/1.1\r\nhOST:h\r\nx-api-KEY:  k1 \t\r\nX-API-Key: k2\r\n"
      "Accept-Encoding: br, gzip;q=0.5\r\nIf-None-Match: \"e\"\r\nConnection: x, Close\r\n\r\n",
-     " method=1 path=/api/v1/x query=a=b&c flags=14 key=k1 match=\"e\" length=0 body= |= idle=1"},
+     " method=1 path=/api/v1/x query=a=b&c flags=6 key=k1 match=\"e\" length=0 body= |= idle=1"},
     {"GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
      " method=0 path=/ query= flags=3 key= match= length=0 body= |="
      " method=0 path=/ query= flags=1 key= match= length=0 body= |= idle=1"},

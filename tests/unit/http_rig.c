@@ -9,11 +9,9 @@
 
 /* ---- what the server answers --------------------------------------------------- */
 
-static const uint8_t plain_page[] = "<html>plain</html>";
 static const uint8_t gzip_page[] = "\x1f\x8bgzip";
-static const struct np_http_page page = {
-    plain_page, sizeof plain_page - 1, gzip_page, sizeof gzip_page - 1,
-    "\"v1\"",   NP_HTTP_HTML,          NULL};
+static const struct np_http_page page = {gzip_page, sizeof gzip_page - 1, "\"v1\"", NP_HTTP_HTML,
+                                         NULL};
 
 static void write_element(const struct rig *rig, uint64_t at, struct np_json *out)
 {
