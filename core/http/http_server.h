@@ -11,10 +11,10 @@
  * np_http_on_event of np_pool_at(&app->http_conns, index) if its handle == ev->handle. Deadlines
  * and what was published run on timers of the app.
  *
- * Limits: NP_MAX_HTTP_CONNS connections that are no event streams (over that the newest gets 503,
- * unless one that was slow to send its request, or is idle, can give way), NP_MAX_HTTP_STREAMS event streams.
- * An idle connection holds no buffer. Buffers are wiped when they go back. One slow client delays
- * nobody.
+ * Limits: NP_MAX_HTTP_CONNS connections that are no event streams, NP_MAX_HTTP_STREAMS event
+ * streams. Over that the newest gets 503, unless one that was slow to send its request, or is idle,
+ * can give way. An idle connection holds no buffer. Buffers are wiped when they go back. One slow
+ * client delays nobody.
  */
 #ifndef NP_CORE_HTTP_SERVER_H
 #define NP_CORE_HTTP_SERVER_H

@@ -132,7 +132,7 @@ NP_TEST(master_store, no_state_at_all)
     master_rig_close(&rig);
 }
 
-/* The only blob whose name starts with `prefix` and the seconds of a start; its length, -1: none. */
+/* The blob whose name is `prefix` and the time of a start in seconds; its length, -1: none. */
 static int32_t load_kept(struct master_rig *rig, const char *prefix, char *text, uint32_t cap)
 {
     char name[64];
