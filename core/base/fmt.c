@@ -224,12 +224,16 @@ bool np_parse_uint(const char *text, uint32_t len, uint64_t max, uint64_t *value
 
 const char *np_text_find(const char *text, const char *part)
 {
-    size_t len = strlen(part);
-
-    while (strncmp(text, part, len) != 0) {
-        if (*text++ == '\0') {
+    for (;; text++) {
+        size_t len = 0;
+        while (part[len] != '\0' && text[len] == part[len]) {
+            len++;
+        }
+        if (part[len] == '\0') {
+            return text;
+        }
+        if (*text == '\0') {
             return NULL;
         }
     }
-    return text;
 }
