@@ -110,10 +110,13 @@
 #define NP_CA_BUNDLES                                                                              \
     "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"
 #endif
-/* When TLS buffers are short: a session that has held one without progress for this long is
- * closed. */
+/* When TLS buffers are short: a session that has held one without progress for this long is closed,
+ * and a connection that carries none. */
 #ifndef NP_STALL_MS
 #define NP_STALL_MS 10000
+#endif
+#ifndef NP_STALL_SHORT_MS
+#define NP_STALL_SHORT_MS 1000
 #endif
 #ifndef NP_STALL_LOOK_MS
 #define NP_STALL_LOOK_MS 500

@@ -54,8 +54,8 @@ struct np_app {
     struct np_tls_engines engines;
     uint8_t *datagrams; /* scratch: NP_UDP_BATCH slots of datagram_bytes, or a read */
     struct np_list dirty_controls;
-    struct np_list holders;   /* channels with a buffer, longest without progress first */
-    uint32_t records_held[2]; /* buffers that sessions hold, by np_channel_way */
+    struct np_list holders; /* channels with a buffer, longest without progress first */
+    uint32_t records_held[NP_SHARES];
     struct np_timer starve_timer;
     struct np_list deferred; /* channels whose owner is called without an event */
     bool is_stopping;

@@ -283,14 +283,16 @@ static void plan_buffers(struct np_plan *plan, const struct draft *draft)
         cap_share(&plan->buffers, draft->bulk, 8, plan->buffer_bytes, LEAST_BUFFERS);
         fit_records(plan, draft->bulk);
     }
+    /* each handshake may hold a buffer, and one is for answers */
+    plan->handshakes =
+        at_most(plan->handshakes, np_channel_share_cap(plan->records, NP_SHARE_HANDSHAKE) - 1);
 }
 
 /* What follows from the number of instances, sessions and connections. */
-static void plan_rest(struct np_plan *plan, const struct draft *draft)
+static void plan_rest(struct np_plan *plan)
 {
     plan->dials += plan->sessions + plan->instances * (plan->pool_dials + 2);
     plan->handles += plan->sessions * 2 + plan->greets;
-    plan_buffers(plan, draft);
     plan->conn_buckets = power_of_two(plan->conns);
     plan->udp_buckets = power_of_two(plan->sessions);
     plan->timers += TIMERS_APP + plan->instances * TIMERS_INSTANCE +
@@ -308,8 +310,9 @@ static void plan_all(struct np_plan *plan, const struct np_settings *const *sett
     if (draft->is_fitted) {
         fit_objects(plan, draft);
     }
+    plan_buffers(plan, draft);
     plan_limits(plan, draft);
-    plan_rest(plan, draft);
+    plan_rest(plan);
 }
 
 /* With what the platform takes. */

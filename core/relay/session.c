@@ -229,8 +229,9 @@ static void own_conn(struct np_session *session, uint32_t handle, uint32_t chann
     own_leg(session, 1, handle);
     session->channel = channel;
     if (np_channel_is_set(channel)) {
-        np_channel_get(session->instance->app, channel)->owner_tag =
-            np_tag(NP_TAG_SESSION, 1, session->self & NP_POOL_INDEX_MASK);
+        struct np_channel *c = np_channel_get(session->instance->app, channel);
+        c->owner_tag = np_tag(NP_TAG_SESSION, 1, session->self & NP_POOL_INDEX_MASK);
+        (void)np_channel_move(c);
     }
 }
 

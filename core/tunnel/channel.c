@@ -45,10 +45,13 @@ static void drop_buffer(struct np_channel *c, enum np_channel_way way)
 {
     struct np_app *app = c->instance->app;
 
+    if (c->buffers[way] == 0) {
+        return;
+    }
     np_pool_release(&app->records, c->buffers[way]);
     c->buffers[way] = 0;
-    app->records_held[way] -= c->is_counted[way];
-    c->is_counted[way] = false;
+    app->records_held[c->shares[way]]--;
+    c->instance->records_held[c->shares[way]]--;
     if (c->buffers[NP_CHANNEL_IN] == 0 && c->buffers[NP_CHANNEL_OUT] == 0) {
         np_list_remove(&app->holders, &c->holder);
     }
@@ -88,49 +91,74 @@ void np_channel_describe(const struct np_channel *channel, char *out, uint32_t c
 
 /* ---- buffers --------------------------------------------------------------------------------- */
 
-/* What sessions leave to others. */
-static uint32_t reserve_of(const struct np_app *app)
+uint32_t np_channel_share_cap(uint32_t count, enum np_channel_share share)
 {
-    uint32_t count = app->records.count;
+    uint32_t handshakes = count < 8 ? 2 : count / 4;
+    uint32_t sessions = count - (count < 4 ? 0 : handshakes) - count / 8;
 
-    return count < 4 ? 0 : count / 8 > 2 ? count / 8 : 2;
-}
-
-/* How many buffers must be free for `c` to take one. Sessions leave the last ones to pool
- * connections on their way into the pool: their handshakes, and the ids behind them. A handshake
- * that has received something leaves one more for what it will answer, else several could each hold
- * one and wait for ever. */
-static uint32_t least_free(const struct np_channel *c, enum np_channel_way way)
-{
-    const struct np_app *app = c->instance->app;
-
-    if (!np_tls_is_open(&c->tls)) {
-        return way == NP_CHANNEL_IN && app->records.count > 1 ? 2 : 1;
+    switch (share) {
+    case NP_SHARE_HANDSHAKE:
+        return handshakes;
+    case NP_SHARE_IDLE:
+        return count < 16 ? 2 : count / 8;
+    case NP_SHARE_OUT:
+        return sessions - sessions / 2;
+    default:
+        return sessions < 2 ? 1 : sessions / 2;
     }
-    return np_tag_kind(c->owner_tag) == NP_TAG_CONN ? 1 : reserve_of(app) + 1;
 }
 
-static bool is_session(const struct np_channel *c)
+static enum np_channel_share share_of(const struct np_channel *c, enum np_channel_way way)
 {
-    return np_tls_is_open(&c->tls) && np_tag_kind(c->owner_tag) != NP_TAG_CONN;
+    const struct np_conn *conn;
+
+    switch (np_tag_kind(c->owner_tag)) {
+    case NP_TAG_SESSION:
+        return way == NP_CHANNEL_IN ? NP_SHARE_IN : NP_SHARE_OUT;
+    case NP_TAG_CONN:
+        conn = np_pool_at(&c->instance->app->conns, np_tag_index(c->owner_tag));
+        return conn->state == NP_CONN_IDLE ? NP_SHARE_IDLE : NP_SHARE_HANDSHAKE;
+    default:
+        return NP_SHARE_IDLE;
+    }
 }
 
-/* Half of what sessions may have is for received bytes, half for bytes to send: if one way could
- * take all, sessions that talk both ways would wait for each other at both ends. */
-static uint32_t share_of(const struct np_app *app, enum np_channel_way way)
-{
-    uint32_t all = app->records.count - reserve_of(app);
-    uint32_t share = way == NP_CHANNEL_IN ? all / 2 : all - all / 2;
-
-    return share > 0 ? share : 1;
-}
-
+/* Whoever has received something that it may have to answer leaves one more buffer for that, else
+ * several could each hold one and wait for ever. */
 static bool may_take(const struct np_channel *c, enum np_channel_way way)
 {
     const struct np_app *app = c->instance->app;
+    uint32_t count = app->records.count;
+    enum np_channel_share share = share_of(c, way);
+    uint32_t needs = share >= NP_SHARE_HANDSHAKE && way == NP_CHANNEL_IN && count > 1 ? 2 : 1;
 
-    return app->records.count - app->records.used >= least_free(c, way) &&
-           (!is_session(c) || app->records_held[way] < share_of(app, way));
+    return count - app->records.used >= needs &&
+           app->records_held[share] + needs <= np_channel_share_cap(count, share);
+}
+
+static void count_buffer(struct np_channel *c, enum np_channel_way way)
+{
+    c->shares[way] = (uint8_t)share_of(c, way);
+    c->instance->app->records_held[c->shares[way]]++;
+    c->instance->records_held[c->shares[way]]++;
+}
+
+bool np_channel_move(struct np_channel *c)
+{
+    const struct np_app *app = c->instance->app;
+    enum np_channel_share share = share_of(c, NP_CHANNEL_IN);
+    uint8_t *from = &c->shares[NP_CHANNEL_IN];
+
+    if (c->buffers[NP_CHANNEL_IN] == 0 || share == *from) {
+        return true;
+    }
+    if (app->records_held[share] >= np_channel_share_cap(app->records.count, share)) {
+        return false;
+    }
+    c->instance->app->records_held[*from]--;
+    c->instance->records_held[*from]--;
+    count_buffer(c, NP_CHANNEL_IN);
+    return true;
 }
 
 /* Bytes moved: the last to be taken for stalled. */
@@ -150,29 +178,55 @@ bool np_channel_is_starved(const struct np_channel *c)
     return c->waits_for != 0 && np_list_has(&c->deferred);
 }
 
-/* Closes the session that has held a buffer for longest without progress. False if none is
- * stalled. */
-static bool reclaim(struct np_app *app)
+static bool holds(const struct np_channel *c, enum np_channel_share share)
 {
+    return (c->buffers[NP_CHANNEL_IN] != 0 && c->shares[NP_CHANNEL_IN] == share) ||
+           (c->buffers[NP_CHANNEL_OUT] != 0 && c->shares[NP_CHANNEL_OUT] == share);
+}
+
+/* Of the instance that holds most of a share, the channel with a buffer of it that has stood still
+ * for longest; NULL if none is stalled. The API's connections have deadlines of their own. */
+static struct np_channel *find_stalled(const struct np_app *app, enum np_channel_share share)
+{
+    struct np_channel *found = NULL;
+
     for (struct np_node *node = np_list_first(&app->holders); node != NULL;
          node = np_list_next(&app->holders, node)) {
         struct np_channel *c = NP_CONTAINER(node, struct np_channel, holder);
-        if (app->now_ms - c->moved_ms < NP_STALL_MS) {
-            return false;
-        }
-        struct np_session *session = np_tag_kind(c->owner_tag) == NP_TAG_SESSION
-                                         ? np_pool_at(&app->sessions, np_tag_index(c->owner_tag))
-                                         : NULL;
-        if (session != NULL && session->channel == c->self) {
-            np_log_limited(&c->instance->log, NP_SITE_STALLED, app->now_ms, NP_LOG_WARN,
-                           "All %u TLS buffers are in use: the session that stands still for "
-                           "longest is closed",
-                           app->records.count);
-            np_session_abort(session, NP_ERR_LIMIT);
-            return true;
+        bool is_session = np_tag_kind(c->owner_tag) == NP_TAG_SESSION;
+        if (app->now_ms - c->moved_ms >= (is_session ? NP_STALL_MS : NP_STALL_SHORT_MS) &&
+            holds(c, share) && np_tag_kind(c->owner_tag) != NP_TAG_HTTP &&
+            (found == NULL ||
+             c->instance->records_held[share] > found->instance->records_held[share])) {
+            found = c;
         }
     }
-    return false;
+    return found;
+}
+
+/* Closes who has stalled with a buffer of a share. False if nobody has. */
+static bool reclaim(struct np_app *app, enum np_channel_share share)
+{
+    struct np_channel *c = find_stalled(app, share);
+
+    if (c == NULL) {
+        return false;
+    }
+    bool is_session = np_tag_kind(c->owner_tag) == NP_TAG_SESSION;
+    uint32_t owner = np_tag_index(c->owner_tag);
+    np_log_limited(&c->instance->log, NP_SITE_STALLED, app->now_ms, NP_LOG_WARN,
+                   "All %u TLS buffers for %s are in use: the one that stands still for longest is "
+                   "closed",
+                   np_channel_share_cap(app->records.count, share),
+                   is_session ? "sessions" : "pool connections");
+    if (is_session) {
+        np_session_abort(np_pool_at(&app->sessions, owner), NP_ERR_LIMIT);
+    } else {
+        struct np_conn *conn = np_pool_at(&app->conns, owner);
+        np_timer_stop(&app->timers, &conn->timer);
+        conn->timer.fire(&conn->timer, app->now_ms); /* as if its time were over */
+    }
+    return true;
 }
 
 static void defer(struct np_channel *c)
@@ -214,29 +268,29 @@ static bool can_go_on(const struct np_channel *c)
            (waits_for(c, NP_CHANNEL_OUT) && may_take(c, NP_CHANNEL_OUT));
 }
 
-/* Channels wait for buffers, and none of them can go on. Others that are deferred only have more to
- * do than fits a turn. */
-static bool is_stuck(const struct np_app *app)
+/* How many wait for a share and can't go on. Others that are deferred only have more to do than
+ * fits a turn. */
+static uint32_t count_waiting(const struct np_app *app, enum np_channel_share share)
 {
     uint32_t waiting = 0;
 
     for (struct np_node *node = np_list_first(&app->deferred); node != NULL;
          node = np_list_next(&app->deferred, node)) {
         const struct np_channel *c = NP_CONTAINER(node, struct np_channel, deferred);
-        if (c->waits_for != 0 && can_go_on(c)) {
-            return false;
+        for (enum np_channel_way way = NP_CHANNEL_IN; way <= NP_CHANNEL_OUT; way++) {
+            waiting += waits_for(c, way) && share_of(c, way) == share && !can_go_on(c);
         }
-        waiting += c->waits_for != 0;
     }
-    return waiting > 0;
+    return waiting;
 }
 
 void np_channel_on_starved(struct np_timer *timer, uint64_t now_ms)
 {
     struct np_app *app = NP_CONTAINER(timer, struct np_app, starve_timer);
 
-    if (is_stuck(app)) {
-        for (uint32_t left = 1 + app->deferred.count / 4; left > 0 && reclaim(app); left--) {
+    for (enum np_channel_share share = NP_SHARE_IN; share < NP_SHARES; share++) {
+        uint32_t waiting = count_waiting(app, share);
+        for (uint32_t left = (waiting + 3) / 4; left > 0 && reclaim(app, share); left--) {
         }
     }
     if (app->deferred.count > 0) {
@@ -284,10 +338,7 @@ static uint8_t *buffer_of(struct np_channel *c, enum np_channel_way way)
         starve(c, way);
         return NULL;
     }
-    if (is_session(c)) {
-        c->is_counted[way] = true;
-        app->records_held[way]++;
-    }
+    count_buffer(c, way);
     if (!np_list_has(&c->holder)) {
         touch(c);
     }

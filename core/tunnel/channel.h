@@ -6,11 +6,13 @@
  * A plain pool connection has no channel; its owner then talks to the platform handle itself.
  * Received bytes stay in a pooled buffer only while part of a record, or data that the far side has
  * not taken yet, is there; bytes to send stay in another while the socket is full. An idle channel
- * holds neither. When all buffers are taken, a call says NP_ERR_AGAIN and the channel's owner is
- * called as soon as one is free, as if READ and WRITE had happened (app->deferred). Some buffers
- * are kept for connections on their way into the pool, and a session that holds one without moving
- * a byte for NP_STALL_MS is closed when others wait, so that peers that stop reading stop nobody
- * else.
+ * holds neither. When it may take no buffer, a call says NP_ERR_AGAIN and the channel's owner is
+ * called as soon as it may, as if READ and WRITE had happened (app->deferred).
+ *
+ * Who may hold buffers: each use has a share of them (enum np_channel_share) and never more, so
+ * that no crowd of one kind takes what another needs. A share that is full while others wait for it
+ * takes back: of the instance that holds most of it, whoever has moved no byte for longest is
+ * closed, sessions after NP_STALL_MS, others after NP_STALL_SHORT_MS.
  */
 #ifndef NP_CORE_TUNNEL_CHANNEL_H
 #define NP_CORE_TUNNEL_CHANNEL_H
@@ -28,6 +30,18 @@ struct np_instance;
 
 enum np_channel_way { NP_CHANNEL_IN, NP_CHANNEL_OUT }; /* bytes received, bytes to send */
 
+/* What a buffer is held for. All but a quarter and an eighth is for sessions, one half for each
+ * way: if one way could take all, sessions that talk both ways would wait for each other. */
+enum np_channel_share {
+    NP_SHARE_IN,        /* sessions, bytes received */
+    NP_SHARE_OUT,       /* sessions, bytes to send */
+    NP_SHARE_HANDSHAKE, /* pool connections on their way into the pool: a quarter, 2 at least */
+    NP_SHARE_IDLE,      /* those that are in it, and the master's API: an eighth, 2 at least */
+    NP_SHARES
+};
+/* Buffers of a share if there are `count` in all. */
+uint32_t np_channel_share_cap(uint32_t count, enum np_channel_share share);
+
 struct np_channel {
     struct np_instance *instance;
     uint32_t self;              /* pool handle */
@@ -39,7 +53,7 @@ struct np_channel {
     uint32_t out_sent, out_len; /* bytes of the one to send: sent, there in all */
     uint32_t owner_tag;         /* the tag of `handle`, to call the owner without an event */
     bool has_record;            /* data_at, data_len are set (data_len 0: an empty record) */
-    bool is_counted[2];         /* by way: the buffer is of the sessions' share */
+    uint8_t shares[2];          /* by way: enum np_channel_share that the buffer is of */
     uint8_t waits_for;          /* bits of ways: deferred until a buffer is free, 0 = a turn only */
     struct np_node holder;      /* app->holders: has a buffer, longest without progress first */
     uint64_t moved_ms;          /* when bytes of its buffers moved last */
@@ -98,7 +112,10 @@ enum np_err np_channel_close_tx(struct np_channel *channel);
 /* Wipes and gives back all it holds; the platform handle is still the owner's. A stale or zero
  * handle does nothing. */
 void np_channel_release(struct np_app *app, uint32_t channel);
-/* Channels wait for buffers: closes sessions that have stalled with one. Called by a timer. */
+/* Its owner is another now: received bytes that it holds are of that one's share. False if there is
+ * no room, and they stay where they are. */
+bool np_channel_move(struct np_channel *channel);
+/* Channels wait for buffers: closes those who have stalled with one. Called by a timer. */
 void np_channel_on_starved(struct np_timer *timer, uint64_t now_ms);
 /* True if it waits for a buffer: nothing can be read or sent for it now. */
 bool np_channel_is_starved(const struct np_channel *channel);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* conn_secure: TLS on a pool connection before its id.
  *
- * A server gives a connection no handshake memory before its first bytes, and the oldest handshake
+ * A server gives a connection no handshake memory before its first bytes, and an old handshake
  * gives way when all that memory is in use: silent connections cost little and keep nobody out.
  */
 #include <string.h>
@@ -155,16 +155,24 @@ static uint32_t count_handshakes(const struct np_instance *instance)
     return count;
 }
 
-/* Frees handshake memory: the oldest connection that holds some and is not through is closed. */
+/* Frees handshake memory: the oldest handshake that stands still inside a record is closed, else the
+ * oldest of all. */
 static void give_way(struct np_instance *instance)
 {
+    struct np_conn *oldest = NULL;
+
     for (struct np_node *node = np_list_first(&instance->pool.opening); node != NULL;
          node = np_list_next(&instance->pool.opening, node)) {
         struct np_conn *conn = NP_CONTAINER(node, struct np_conn, node);
-        if (conn->state == NP_CONN_HANDSHAKE) {
-            fail(conn, NP_ERR_LIMIT);
-            return;
+        bool is_handshake = conn->state == NP_CONN_HANDSHAKE;
+        if (is_handshake && channel_of(conn)->buffers[NP_CHANNEL_IN] != 0) {
+            oldest = conn;
+            break;
         }
+        oldest = oldest == NULL && is_handshake ? conn : oldest;
+    }
+    if (oldest != NULL) {
+        fail(oldest, NP_ERR_LIMIT);
     }
 }
 

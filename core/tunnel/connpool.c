@@ -119,6 +119,10 @@ static void become_idle(struct np_conn *conn)
     if (pool->idle.count > pool->peak) {
         pool->peak = pool->idle.count;
     }
+    if (conn->channel != 0 && !np_channel_move(np_channel_get(instance->app, conn->channel))) {
+        np_conn_close(conn); /* it came with bytes that there is no room for */
+        return;
+    }
     if (!np_launch_match(conn)) {
         np_launch_serve_waiting(instance);
     }
@@ -381,6 +385,29 @@ static void lose(struct np_conn *conn)
     np_connpool_fill(instance);
 }
 
+static bool has_part_of_record(const struct np_conn *conn)
+{
+    return conn->channel != 0 &&
+           np_channel_get(conn->instance->app, conn->channel)->buffers[NP_CHANNEL_IN] != 0;
+}
+
+/* No record is whole: what is there of one holds a buffer, and has as long to become whole as a
+ * whole one has to be asked for. */
+static void wait_for_record(struct np_conn *conn, bool is_wait_over)
+{
+    struct np_app *app = conn->instance->app;
+
+    if (!has_part_of_record(conn)) {
+        np_timer_stop(&app->timers, &conn->timer);
+    } else if (is_wait_over) {
+        lose(conn);
+        return;
+    } else if (!np_timer_is_running(&conn->timer)) {
+        np_timer_start(&app->timers, &conn->timer, app->now_ms + NP_LAUNCH_WAIT_MS);
+    }
+    np_conn_watch(conn);
+}
+
 /* Bytes came before the launch. At the side that launches that is never data of a session; at the
  * other the launch may be on its way, so they wait, unread. A server also looks for the hello of a
  * client that was restarted: at once where the client never sends first, else only when the wait is
@@ -394,7 +421,7 @@ static void on_early_data(struct np_conn *conn, bool is_wait_over)
 
     int32_t got = np_conn_peek(conn, &span);
     if (got == NP_ERR_AGAIN) {
-        np_conn_watch(conn);
+        wait_for_record(conn, is_wait_over);
         return;
     }
     if (got < 0) {

@@ -40,7 +40,7 @@ struct np_conn {
     bool has_data;       /* bytes arrived before the launch; not watched any more */
     char id_text[NP_DIALECT_ID_LEN];
     uint64_t idle_since_ms;
-    struct np_timer timer; /* limit for handshake or id; how long bytes may wait for their launch */
+    struct np_timer timer; /* limit for handshake or id; how long early bytes may wait */
 };
 
 struct np_connpool {

@@ -19,6 +19,7 @@
 #include "core/base/backoff.h"
 #include "core/base/log.h"
 #include "core/base/rate.h"
+#include "core/tunnel/channel.h"
 #include "core/tunnel/connpool.h"
 #include "core/tunnel/control.h"
 #include "core/tunnel/name.h"
@@ -103,6 +104,7 @@ struct np_instance {
     struct np_name_waiter waiter;
     struct np_control control;
     struct np_connpool pool;
+    uint32_t records_held[NP_SHARES];
     struct np_secure *secure;     /* what its TLS connections share; NULL = never any */
     struct np_list waiting;       /* sessions without a connection */
     struct np_list launches;      /* kept launches */

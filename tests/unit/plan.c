@@ -6,6 +6,7 @@
 
 #include "config/url.h"
 #include "core/np_app.h"
+#include "core/tunnel/channel.h"
 #include "tests/unit/np_test.h"
 
 #define MB UINT64_C(1048576)
@@ -70,6 +71,10 @@ NP_TEST(plan, no_ceiling_has_what_is_asked_for)
     NP_CHECK_INT(bed.plan.pool_conns, NP_MAX_CONNS);
     NP_CHECK_INT(bed.plan.pool_dials, NP_MAX_DIALS);
     NP_CHECK_INT(bed.plan.channels, 0);
+    open_bed(&bed, "master://h:1?tls=1");
+    (void)make(&bed);
+    NP_CHECK(bed.plan.handshakes < np_channel_share_cap(bed.plan.records, NP_SHARE_HANDSHAKE));
+    open_bed(&bed, "server://k@:1/:2?slot=100&max=50");
     bed.tuning.mem_mb = 1024; /* more than all of it */
     (void)make(&bed);
     NP_CHECK(!bed.plan.is_fitted);
@@ -89,6 +94,7 @@ static void check_usable(const struct bed *bed)
     NP_CHECK(p->handles + NP_MAX_DIALS >= 2 * p->sessions + p->conns + p->greets);
     NP_CHECK(!has_tls || p->channels >= p->conns + p->sessions);
     NP_CHECK(!has_tls || (p->records >= 4 && p->handshakes >= 1 && p->pool_silent >= 2));
+    NP_CHECK(p->handshakes < np_channel_share_cap(p->records, NP_SHARE_HANDSHAKE));
     if (p->conns > 0) {
         NP_CHECK(p->pool_conns >= 1 && p->pool_conns + (has_tls ? p->pool_silent : 0) <= p->conns);
         NP_CHECK(p->pool_dials >= 1 && (!has_tls || p->pool_dials <= p->handshakes));
