@@ -37,7 +37,7 @@ struct np_verify_report {
 };
 
 struct np_verify_policy {
-    const struct np_roots *roots; /* NULL: no path check */
+    struct np_roots *roots;       /* NULL: no path check */
     const uint8_t *pin;           /* 32 bytes, NULL: none */
     int64_t (*wall_s)(void *ctx); /* seconds since 1970, 0 = unknown; only used with roots */
     void *clock_ctx;

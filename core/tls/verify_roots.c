@@ -109,6 +109,7 @@ enum np_err np_roots_index(struct np_roots *roots)
     enum np_err err;
 
     roots->count = roots->skipped = 0;
+    roots->is_stale = false;
     start_walk(&walk, roots, 0);
     while ((err = read_block(&walk)) == NP_OK) {
         if (!np_cert_scan_is_whole(&walk.scan)) {
@@ -128,18 +129,22 @@ enum np_err np_roots_index(struct np_roots *roots)
     return roots->count > 0 ? NP_OK : NP_ERR_NOT_FOUND;
 }
 
-static bool load_root(const struct np_roots *roots, uint32_t offset,
+static bool load_root(struct np_roots *roots, const struct np_root_entry *entry,
                       const uint8_t subject[NP_CERT_HASH_LEN], struct np_root *root)
 {
     struct walk walk;
     struct np_cert_copy *name = &walk.scan.copy_subject, *key = &walk.scan.copy_key;
 
     memset(root, 0, sizeof(*root));
-    start_walk(&walk, roots, offset);
+    start_walk(&walk, roots, entry->offset);
     *name = (struct np_cert_copy){root->name_, sizeof(root->name_), 0};
     *key = (struct np_cert_copy){root->key_, sizeof(root->key_), 0};
-    if (read_block(&walk) != NP_OK || walk.offset - offset > CERT_MAX ||
-        !np_cert_scan_is_whole(&walk.scan) || name->len == 0 ||
+    if (read_block(&walk) != NP_OK || !np_cert_scan_is_whole(&walk.scan) ||
+        short_hash(walk.scan.subject) != entry->hash) {
+        roots->is_stale = true;
+        return false;
+    }
+    if (walk.offset - entry->offset > CERT_MAX || name->len == 0 ||
         !np_tls_key_public(&root->anchor.pkey, root->key_, key->len) ||
         memcmp(walk.scan.subject, subject, NP_CERT_HASH_LEN) != 0) {
         return false;
@@ -154,15 +159,15 @@ static bool load_root(const struct np_roots *roots, uint32_t offset,
     return true;
 }
 
-bool np_roots_find(const struct np_roots *roots, const uint8_t subject[NP_CERT_HASH_LEN],
-                   uint32_t *next, struct np_root *root)
+bool np_roots_find(struct np_roots *roots, const uint8_t subject[NP_CERT_HASH_LEN], uint32_t *next,
+                   struct np_root *root)
 {
     uint32_t hash = short_hash(subject);
 
     while (*next < roots->count) {
         const struct np_root_entry *entry = &roots->entries[(*next)++];
 
-        if (entry->hash == hash && load_root(roots, entry->offset, subject, root)) {
+        if (entry->hash == hash && load_root(roots, entry, subject, root)) {
             return true;
         }
     }

@@ -3,8 +3,8 @@
  * subject-name hashes is kept (8 bytes a certificate, where 144 roots as anchors would take 71 KB),
  * and the one that a chain ends in is read when it is needed.
  *
- * The file may change at any time: what is read is checked against the hash again. After a change
- * that is known, index anew.
+ * The file may change at any time: what is read is checked against the hash again, and `is_stale`
+ * tells that it was something else. Index anew then.
  */
 #ifndef NP_CORE_TLS_VERIFY_ROOTS_H
 #define NP_CORE_TLS_VERIFY_ROOTS_H
@@ -32,6 +32,7 @@ struct np_roots {
     struct np_root_entry *entries; /* caller's memory */
     uint32_t cap, count;           /* entries */
     uint32_t skipped;              /* blocks of the file that are no usable certificate */
+    bool is_stale;                 /* the index does not fit the file any more */
 };
 
 /* One root, decoded. Points into itself: not to be copied. */
@@ -49,9 +50,9 @@ struct np_root {
  * (more than `cap`), NP_ERR_INVALID (damaged PEM) or what `read` returned. */
 enum np_err np_roots_index(struct np_roots *roots);
 /* Loads the first root from index *next on whose subject has this hash, and moves *next behind it.
- * False if there is none, or it can't be read or decoded any more. */
-bool np_roots_find(const struct np_roots *roots, const uint8_t subject[NP_CERT_HASH_LEN],
-                   uint32_t *next, struct np_root *root);
+ * False if there is none, or it can't be read or decoded any more (is_stale is set then). */
+bool np_roots_find(struct np_roots *roots, const uint8_t subject[NP_CERT_HASH_LEN], uint32_t *next,
+                   struct np_root *root);
 
 /* `read` for a text in memory: ctx is a struct np_roots_text. */
 struct np_roots_text {

@@ -135,7 +135,7 @@ static void go_on(struct np_conn *conn)
         np_conn_watch(conn);
         return;
     }
-    np_secure_note_clock(conn->instance->secure);
+    np_secure_note_handshake(conn->instance->secure);
     if (err != NP_OK) {
         fail(conn, err);
     } else {

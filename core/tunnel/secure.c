@@ -45,10 +45,20 @@ static void log_pair(struct np_secure *secure, const struct np_key_pair *pair)
     }
 }
 
+/* Why a file is of no use. Who tries on says it once in a while. */
+static void log_useless(struct np_secure *secure, const char *path, const char *cause)
+{
+    struct np_log *log = &secure->instance->log;
+    uint64_t now_ms = secure->instance->app->now_ms;
+
+    if (np_log_limited(log, NP_SITE_RELOAD, now_ms, NP_LOG_ERROR, "%s: %s", path, cause)) {
+        np_log_rest(log, NP_SITE_RELOAD, now_ms + NP_SAY_AGAIN_MS);
+    }
+}
+
 static enum np_err log_unreadable(struct np_secure *secure, const char *path, int32_t err)
 {
-    np_log_write(&secure->instance->log, NP_LOG_ERROR, "%s: %s", path,
-                 np_err_text((enum np_err)err));
+    log_useless(secure, path, np_err_text((enum np_err)err));
     return (enum np_err)err;
 }
 
@@ -142,10 +152,18 @@ static enum np_err make_pair(struct np_secure *secure)
     return NP_OK;
 }
 
+static enum np_err load_bundle(struct np_secure *secure);
+
 static void on_reload(struct np_timer *timer, uint64_t now_ms)
 {
+    struct np_secure *secure = NP_CONTAINER(timer, struct np_secure, reload);
+
     (void)now_ms;
-    np_secure_reload(NP_CONTAINER(timer, struct np_secure, reload));
+    if (is_server(secure)) {
+        np_secure_reload(secure);
+    } else {
+        (void)load_bundle(secure);
+    }
 }
 
 static void start_reload(struct np_secure *secure, uint32_t wait_ms)
@@ -165,30 +183,32 @@ static int32_t read_bundle(void *ctx, uint32_t offset, uint8_t *buf, uint32_t ca
                              cap);
 }
 
-/* Indexes `path`. NP_ERR_NOT_FOUND if there is no such file. */
+/* Indexes `path`; on failure the index in use stays. NP_ERR_NOT_FOUND if there is no such file. */
 static enum np_err index_bundle(struct np_secure *secure, const char *path)
 {
     struct np_secure_client *client = &secure->u.client;
-    uint8_t first;
+    struct np_roots roots = client->roots;
+    const char *before = client->bundle;
+    uint8_t first, next = 1 - client->current;
 
+    roots.entries = client->entries[next];
     client->bundle = path;
     int32_t got = read_bundle(secure, 0, &first, 1);
-    if (got < 0) {
-        client->bundle = NULL;
-        client->roots.count = 0; /* none of a bundle from before */
-        return (enum np_err)got;
-    }
-    enum np_err err = np_roots_index(&client->roots);
+    enum np_err err = got < 0 ? (enum np_err)got : np_roots_index(&roots);
     if (err != NP_OK) {
-        client->bundle = NULL;
-        client->roots.count = 0;
-        np_log_write(&secure->instance->log, NP_LOG_ERROR, "%s: %s", path,
-                     err == NP_ERR_NOT_FOUND ? "no certificate in it" : np_err_text(err));
+        client->bundle = before;
+        if (got < 0) {
+            return err;
+        }
+        log_useless(secure, path,
+                    err == NP_ERR_NOT_FOUND ? "no certificate in it" : np_err_text(err));
         return NP_ERR_INVALID;
     }
-    if (client->roots.skipped > 0) {
+    client->roots = roots;
+    client->current = next;
+    if (roots.skipped > 0) {
         np_log_write(&secure->instance->log, NP_LOG_WARN,
-                     "%s: %u entries are no usable certificate", path, client->roots.skipped);
+                     "%s: %u entries are no usable certificate", path, roots.skipped);
     }
     return NP_OK;
 }
@@ -207,9 +227,23 @@ static enum np_err find_bundle(struct np_secure *secure)
         err = index_bundle(secure, paths[i]);
     }
     if (err != NP_OK) {
-        np_log_write(&secure->instance->log, NP_LOG_ERROR,
-                     "No bundle of CA certificates found in the usual places: install one "
-                     "(ca-certificates, ca-bundle), or give ca= or pin=");
+        log_useless(secure, "No bundle of CA certificates found in the usual places",
+                    "install one (ca-certificates, ca-bundle), or give ca= or pin=");
+    }
+    return err;
+}
+
+/* Looks again later; soon after a failure, if there is an index to go on with. */
+static enum np_err load_bundle(struct np_secure *secure)
+{
+    struct np_app *app = secure->instance->app;
+    enum np_err err = find_bundle(secure);
+
+    if (err == NP_OK) {
+        np_log_rest(&secure->instance->log, NP_SITE_RELOAD, 0);
+    }
+    if (secure->u.client.bundle != NULL) {
+        start_reload(secure, err == NP_OK ? app->tuning->reload_interval_ms : RELOAD_AGAIN_MS);
     }
     return err;
 }
@@ -234,7 +268,7 @@ enum np_err np_secure_use_level(struct np_secure *secure, uint8_t level)
         return NP_OK;
     }
     if (client->bundle == NULL) {
-        enum np_err err = find_bundle(secure);
+        enum np_err err = load_bundle(secure);
         if (err != NP_OK) {
             return err;
         }
@@ -250,11 +284,18 @@ const char *np_secure_verdict(const struct np_secure *secure, enum np_tls_reason
     return !is_server(secure) && report->reason == reason ? report->text : "";
 }
 
-void np_secure_note_clock(struct np_secure *secure)
+void np_secure_note_handshake(struct np_secure *secure)
 {
     struct np_secure_client *client = &secure->u.client;
 
-    if (is_server(secure) || !client->report.is_clock_low || client->said_clock) {
+    if (is_server(secure)) {
+        return;
+    }
+    if (client->roots.is_stale) {
+        client->roots.is_stale = false; /* until the next handshake that finds it so */
+        (void)load_bundle(secure);
+    }
+    if (!client->report.is_clock_low || client->said_clock) {
         return;
     }
     struct np_cert_civil date = np_cert_civil_of(client->policy.floor_s);
@@ -277,7 +318,6 @@ static void open_client(struct np_secure *secure)
     client->policy.report = &client->report;
     client->roots.read = read_bundle;
     client->roots.ctx = secure;
-    client->roots.entries = client->entries;
     client->roots.cap = NP_MAX_ROOTS;
     secure->config.trust = &client->trust;
 }
@@ -294,7 +334,7 @@ enum np_err np_secure_open(struct np_secure *secure, struct np_instance *instanc
     if (!is_server(secure)) {
         open_client(secure);
         bool wants_roots = instance->settings->tls == 2 && !is_pinned_alone(instance->settings);
-        return wants_roots ? find_bundle(secure) : NP_OK;
+        return wants_roots ? load_bundle(secure) : NP_OK;
     }
     if (instance->settings->tls == 1) {
         return make_pair(secure);
@@ -308,10 +348,10 @@ enum np_err np_secure_open(struct np_secure *secure, struct np_instance *instanc
 
 void np_secure_reload(struct np_secure *secure)
 {
+    np_log_rest(&secure->instance->log, NP_SITE_RELOAD, 0);
     if (!is_server(secure)) {
-        secure->u.client.bundle = NULL;
-        if (secure->u.client.policy.roots != NULL) {
-            find_bundle(secure);
+        if (secure->u.client.bundle != NULL) {
+            (void)load_bundle(secure);
         }
         return;
     }

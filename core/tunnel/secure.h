@@ -4,7 +4,8 @@
  * A server has a certificate with its key: made at start (tls=1), or from the files crt= and key=
  * (tls=2), read again when they change. A client has a rule for the server's certificate: with
  * tls=2 the path to a root of ca= or of the system's bundle, the name and the dates; with pin= the
- * public key, also with tls=1.
+ * public key, also with tls=1. The bundle is read again from time to time, and when a root of it is
+ * not where it was.
  */
 #ifndef NP_CORE_TUNNEL_SECURE_H
 #define NP_CORE_TUNNEL_SECURE_H
@@ -31,7 +32,8 @@ struct np_secure_client {
     struct np_roots roots;
     const char *bundle; /* path of the roots, NULL = not indexed yet */
     bool said_clock;    /* that the clock is not set */
-    struct np_root_entry entries[NP_MAX_ROOTS];
+    uint8_t current;    /* of the two: the other is for the next index, used if it is good */
+    struct np_root_entry entries[2][NP_MAX_ROOTS];
 };
 
 struct np_secure {
@@ -50,14 +52,14 @@ enum np_err np_secure_open(struct np_secure *secure, struct np_instance *instanc
 /* Client: the server's tls= code is `level`, 1 or 2. NP_OK, or why it can't verify (no bundle); an
  * ERROR tells more. */
 enum np_err np_secure_use_level(struct np_secure *secure, uint8_t level);
-/* Looks whether crt= or key= changed, or reads ca= again next time. A broken pair keeps the old
- * one, with an ERROR. */
+/* Looks whether crt= or key= changed, or indexes the bundle again. A broken pair or bundle keeps the
+ * old one, with an ERROR; a bundle is tried again soon. */
 void np_secure_reload(struct np_secure *secure);
 /* Why the peer's certificate was refused, "" if that was not it. */
 const char *np_secure_verdict(const struct np_secure *secure, enum np_tls_reason reason);
-/* Client, after a handshake: says once if the clock was before the build date, which counted
- * then. */
-void np_secure_note_clock(struct np_secure *secure);
+/* Client, after a handshake: says once if the clock was before the build date, which counted then;
+ * reads the bundle again if it has changed. */
+void np_secure_note_handshake(struct np_secure *secure);
 /* Stops the timer, wipes keys. */
 void np_secure_close(struct np_secure *secure);
 

@@ -347,28 +347,73 @@ NP_TEST(secure, bundles)
     }
 }
 
-/* A bundle that can't be read any more when the client is told to look: nothing is trusted, the log
- * says why, and it is taken again when the tunnel is built anew. */
+static void renew_pool(struct tunnel_rig *rig)
+{
+    np_connpool_flush(&rig->sides[RIG_CLIENT].app->instances[0]);
+    np_sim_host_touch(rig->sides[RIG_CLIENT].plat);
+    tunnel_rig_run_ms(rig, 500);
+}
+
+/* A bundle that can't be read any more when the client is told to look: the log says why, nothing
+ * can be trusted meanwhile, and as soon as it is back all goes on. */
 NP_TEST(secure, a_bundle_that_is_lost)
 {
     struct tunnel_rig *rig = open_rig(79);
-    struct np_instance *client;
 
     start_server(rig);
     start_client(rig, CLIENT_CHECKS);
-    client = &rig->sides[RIG_CLIENT].app->instances[0];
     np_sim_host_trouble(rig->sides[RIG_CLIENT].plat)->blob_io = NP_SIM_ALWAYS;
     reload(rig, RIG_CLIENT);
     HAS(rig, RIG_CLIENT, "ERROR  /ca: input/output error");
-    np_connpool_flush(client);
-    np_sim_host_touch(rig->sides[RIG_CLIENT].plat);
-    tunnel_rig_run_ms(rig, 500);
+    renew_pool(rig);
     HAS(rig, RIG_CLIENT, "Pool connection failed: TLS handshake: ");
     NP_CHECK_INT(tunnel_rig_stats(rig, RIG_CLIENT, 0).pool_idle, 0);
     np_sim_host_trouble(rig->sides[RIG_CLIENT].plat)->blob_io = 0;
-    np_instance_fail(client, NP_ERR_RESET, "test");
-    np_sim_host_touch(rig->sides[RIG_CLIENT].plat);
-    tunnel_rig_run_ms(rig, 20000);
+    tunnel_rig_run_ms(rig, 10000);
+    NP_CHECK(tunnel_rig_has_echo(rig, 1000));
+    tunnel_rig_close(rig);
+}
+
+/* Told to look at a bad moment, which passes before a handshake needs the bundle. */
+NP_TEST(secure, a_bundle_that_is_missing_for_a_moment)
+{
+    struct tunnel_rig *rig = open_rig(82);
+
+    start_server(rig);
+    start_client(rig, CLIENT_CHECKS);
+    store(rig, RIG_CLIENT, "/ca", "p256.key"); /* half-way through a change */
+    reload(rig, RIG_CLIENT);
+    HAS(rig, RIG_CLIENT, "ERROR  /ca: no certificate in it");
+    store(rig, RIG_CLIENT, "/ca", "rsaroot.crt");
+    renew_pool(rig);
+    NP_CHECK_INT(tunnel_rig_log_count(rig, RIG_CLIENT, "Pool connection failed"), 0);
+    NP_CHECK(tunnel_rig_has_echo(rig, 1000));
+    tunnel_rig_close(rig);
+}
+
+/* Nobody tells it: the root has moved in the file, or is another one. */
+NP_TEST(secure, a_bundle_that_changes)
+{
+    struct tunnel_rig *rig = open_rig(83);
+    static char text[2 * TLS_FILE_CAP];
+    uint32_t len;
+    const char *stranger = tls_file("stranger.crt", &len), *root = tls_file("rsaroot.crt", &len);
+
+    rig->tuning.reload_interval_ms = 60000;
+    start_server(rig);
+    start_client(rig, CLIENT_CHECKS);
+    snprintf(text, sizeof text, "%s%s", stranger, root);
+    NP_CHECK_INT(np_plat_blob_store(rig->sides[RIG_CLIENT].plat, "/ca", (const uint8_t *)text,
+                                    (uint32_t)strlen(text)),
+                 NP_OK);
+    renew_pool(rig);
+    tunnel_rig_run_ms(rig, 1000); /* a failed one waits before the next */
+    NP_CHECK(tunnel_rig_has_echo(rig, 1000));
+    store(rig, RIG_SERVER, "/crt", "chain.crt");
+    store(rig, RIG_SERVER, "/key", "p256.key");
+    store(rig, RIG_CLIENT, "/ca", "root.crt");
+    tunnel_rig_run_ms(rig, 61000);
+    renew_pool(rig);
     NP_CHECK(tunnel_rig_has_echo(rig, 1000));
     tunnel_rig_close(rig);
 }

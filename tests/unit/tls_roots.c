@@ -100,7 +100,9 @@ NP_TEST(tls_roots, bad_bundles)
     text.text = bundle;
     text.len = 100;
     next = 0;
+    NP_CHECK(!roots.is_stale);
     NP_CHECK(!np_roots_find(&roots, subject, &next, &root));
+    NP_CHECK(roots.is_stale);
 }
 
 static int32_t read_bad(void *ctx, uint32_t offset, uint8_t *buf, uint32_t cap)
@@ -114,7 +116,7 @@ static int32_t read_bad(void *ctx, uint32_t offset, uint8_t *buf, uint32_t cap)
 NP_TEST(tls_roots, read_errors)
 {
     int32_t result = NP_ERR_ACCESS;
-    struct np_roots roots = {read_bad, &result, entries, ENTRIES, 0, 0};
+    struct np_roots roots = {read_bad, &result, entries, ENTRIES, 0, 0, false};
 
     NP_CHECK_INT(np_roots_index(&roots), NP_ERR_ACCESS);
     result = 0; /* an empty file */
@@ -130,13 +132,13 @@ static int32_t read_file(void *ctx, uint32_t offset, uint8_t *buf, uint32_t cap)
 NP_TEST(tls_roots, bundle_of_this_system)
 {
     FILE *file = fopen("/etc/ssl/certs/ca-certificates.crt", "rb");
-    struct np_roots roots = {read_file, file, entries, ENTRIES, 0, 0};
+    struct np_roots roots = {read_file, file, entries, ENTRIES, 0, 0, false};
 
     if (file == NULL) {
         return;
     }
     NP_CHECK_INT(np_roots_index(&roots), NP_OK);
-    NP_CHECK(roots.count > 20);
+    NP_CHECK(roots.count > 20 && !roots.is_stale);
     NP_CHECK_INT(roots.skipped, 0);
     for (uint32_t i = 0; i < roots.count; i++) {
         char text[8192];
