@@ -100,6 +100,12 @@ static void complete_tls(const struct np_settings *settings, struct np_report *r
             np_report_warning(report, "ca= checks nothing if the server offers less than tls=2: "
                                       "want tls=2 with it");
         }
+        bool is_pinned_alone = settings->pin_given && settings->ca[0] == '\0';
+        if (settings->tls == 2 && settings->mode != 1 && settings->tunnel.host[0] == '\0' &&
+            settings->sni[0] == '\0' && !is_pinned_alone) {
+            np_report_error(report, "tls=2: want a host in the tunnel address, sni= or pin=, to "
+                                    "know whose certificate it has to be");
+        }
         return;
     }
     if (settings->tls == 2 && !(has_crt && has_key)) {

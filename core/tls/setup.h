@@ -44,7 +44,7 @@ struct np_tls_config {
     /* client */
     const struct np_tls_trust *trust; /* NULL: PSK only */
     const char *server_name;          /* SNI; NULL or an IP address: none is sent */
-    const char *verify_name;          /* name or address to find in the certificate; may be NULL */
+    const char *verify_name;          /* name or address that the certificate must be for */
     /* both */
     const struct np_tls_psk *psks; /* a client offers the first */
     uint32_t psk_count;

@@ -93,7 +93,7 @@ static void begin(void *mem, const void *policy, const char *name)
 
     memset(v, 0, sizeof(*v));
     v->policy = policy;
-    v->name = name;
+    v->name = name != NULL ? name : "";
     if (v->policy->roots == NULL) {
         return;
     }
@@ -313,8 +313,9 @@ static void end_path(struct verify *v)
     if ((usages & BR_KEYTYPE_SIGN) == 0 || !v->is_for_servers) {
         fail_leaf(v, NP_TLS_CERT_USAGE, "is not for TLS servers");
     }
-    if (v->name != NULL && v->name[0] != '\0' && !v->is_name_found) {
-        fail_leaf(v, NP_TLS_CERT_NAME, "is not for");
+    if (!v->is_name_found) {
+        fail_leaf(v, NP_TLS_CERT_NAME,
+                  v->name[0] != '\0' ? "is not for" : "there is no name to find in it (sni=)");
     }
 }
 

@@ -3,8 +3,8 @@
  *
  * With `roots`: every certificate is signed by the next and the last by a root of the bundle, in
  * this order; CA, path length and key usage right; all within their dates; RSA of 2048 bits or
- * more, P-256 or P-384; no SHA-1; the leaf is for TLS servers and, if a name was asked for, names
- * it in subjectAltName (DNS name or IP address; the common name never counts). Not supported, and
+ * more, P-256 or P-384; no SHA-1; the leaf is for TLS servers and names the server's name in
+ * subjectAltName (DNS name or IP address; the common name never counts; no name is none). Not supported, and
  * so refused: critical name constraints, critical extended key usage, RSA-PSS signed certificates.
  * Not checked: revocation.
  * With `pin`: the leaf's public key has this hash. Both may be given, and both then count.

@@ -111,7 +111,6 @@ NP_TEST(tls_verify, good_chains)
     CHECK_SHOWN(&s, NP_TLS_FINE, "", HOST, "anyusage.crt");
     CHECK_SHOWN(&s, NP_TLS_FINE, "", HOST, "nousage.crt");
     CHECK_SHOWN(&s, NP_TLS_FINE, "", "last.example.com", "many.crt");
-    CHECK_SHOWN(&s, NP_TLS_FINE, "", NULL, "cnonly.crt");
     set_up(&s, "rsaroot.crt");
     CHECK_SHOWN(&s, NP_TLS_FINE, "", HOST, "rsa2048.crt");
     CHECK_SHOWN(&s, NP_TLS_FINE, "", HOST, "rsa3072.crt");
@@ -154,6 +153,8 @@ NP_TEST(tls_verify, names)
     np_test_context("%s", "");
     CHECK_SHOWN(&s, NP_TLS_CERT_NAME, "certificate 1 (server.example.com): is not for other.test",
                 "other.test", "p256.crt", "inter.crt");
+    CHECK_SHOWN(&s, NP_TLS_CERT_NAME, "no name", NULL, "p256.crt", "inter.crt");
+    CHECK_SHOWN(&s, NP_TLS_CERT_NAME, "no name", "", "p256.crt", "inter.crt");
     /* the common name does not count */
     CHECK_SHOWN(&s, NP_TLS_CERT_NAME, "is not for " HOST, HOST, "cnonly.crt");
 }
