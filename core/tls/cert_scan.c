@@ -40,11 +40,13 @@ enum role {
     USAGE_OID,
     CONSTRAINTS,
     CONSTRAINT_CA,
+    PATH_LEN,
+    KEY_USAGE,
     BAD
 };
 
 /* Which extension value is being read. */
-enum { EXT_NONE, EXT_NAMES, EXT_USAGE, EXT_CONSTRAINTS };
+enum { EXT_NONE, EXT_NAMES, EXT_USAGE, EXT_CONSTRAINTS, EXT_KEY_USAGE };
 /* Which attribute of the subject is being read. */
 enum { OTHER, ORGANIZATION, COMMON_NAME };
 /* Which result a hash is for. */
@@ -58,6 +60,7 @@ void np_cert_scan_init(struct np_cert_scan *scan, uint32_t len)
     memset(scan, 0, sizeof(*scan));
     scan->len_ = len;
     scan->is_v1 = true;
+    scan->path_len = 255;
 }
 
 void np_cert_scan_want(struct np_cert_scan *scan, const char *name)
@@ -165,9 +168,10 @@ static enum role extension_role(uint8_t index, uint8_t tag)
 
 static enum role value_role(const struct np_cert_scan *scan, uint8_t index, uint8_t tag)
 {
-    static const uint8_t roles[] = {SKIP, NAMES, USAGES, CONSTRAINTS};
+    static const uint8_t roles[] = {SKIP, NAMES, USAGES, CONSTRAINTS, KEY_USAGE};
+    uint8_t wants = scan->extension_ == EXT_KEY_USAGE ? NP_DER_BITS : NP_DER_SEQUENCE;
 
-    return index == 0 && tag == NP_DER_SEQUENCE ? (enum role)roles[scan->extension_] : BAD;
+    return index == 0 && tag == wants ? (enum role)roles[scan->extension_] : BAD;
 }
 
 static enum role only(bool holds, enum role role)
@@ -213,7 +217,9 @@ static enum role child_role(struct np_cert_scan *scan, enum role parent, uint8_t
     case USAGES:
         return only(is_oid, USAGE_OID);
     case CONSTRAINTS:
-        return index == 0 && tag == NP_DER_BOOLEAN ? CONSTRAINT_CA : SKIP;
+        return tag == NP_DER_INTEGER                 ? PATH_LEN
+               : index == 0 && tag == NP_DER_BOOLEAN ? CONSTRAINT_CA
+                                                     : SKIP;
     default:
         return BAD;
     }
@@ -285,7 +291,10 @@ static void note_extension(struct np_cert_scan *scan)
         scan->has_usage = true;
     } else if (IS_KEPT(scan, "\x55\x1d\x13")) {
         scan->extension_ = EXT_CONSTRAINTS;
+    } else if (IS_KEPT(scan, "\x55\x1d\x0f")) {
+        scan->extension_ = EXT_KEY_USAGE;
     } else {
+        scan->has_limits |= IS_KEPT(scan, "\x55\x1d\x1e");
         scan->extension_ = EXT_NONE;
     }
 }
@@ -368,6 +377,12 @@ static void end_leaf(struct np_cert_scan *scan)
         break;
     case CONSTRAINT_CA:
         scan->is_ca = is_kept(scan, "\xff", 1);
+        break;
+    case PATH_LEN: /* more than 127 has two bytes; below 0 is none */
+        scan->path_len = scan->kept_len_ != 1 ? 254 : scan->kept_[0] < 0x80 ? scan->kept_[0] : 0;
+        break;
+    case KEY_USAGE: /* how many bits of the last byte do not count, then the bits */
+        scan->may_not_sign = scan->kept_len_ < 2 || (scan->kept_[1] & 0x04u) == 0;
         break;
     default:
         break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cert_scan: reads one X.509 certificate (RFC 5280) in pieces of any size and notes what BearSSL's
  * path check does not tell: hashes of names and key, dates, IP addresses and DNS names of
- * subjectAltName, extended key usage, the signature algorithm. Keeps no certificate bytes.
+ * subjectAltName, what a certificate may be used for, the signature algorithm. Keeps no certificate
+ * bytes.
  *
  *   init -> (want) -> feed ... -> is_whole
  *
@@ -45,6 +46,9 @@ struct np_cert_scan {
     bool has_issuer, has_key;
     bool is_v1;         /* version 1: has no extensions */
     bool is_ca;         /* basicConstraints says so */
+    uint8_t path_len;   /* and how many CAs may be between it and a leaf; 255 = any number */
+    bool may_not_sign;  /* key usage is there, without keyCertSign */
+    bool has_limits;    /* name constraints are there */
     bool has_usage;     /* extended key usage is there */
     bool is_server;     /* it has serverAuth or anyExtendedKeyUsage */
     bool has_name;      /* a DNS name or IP address in subjectAltName */
@@ -78,6 +82,13 @@ void np_cert_scan_want(struct np_cert_scan *scan, const char *name);
 void np_cert_scan_feed(struct np_cert_scan *scan, const uint8_t *der, uint32_t len);
 /* True if the whole certificate was read and has all that it must have. */
 bool np_cert_scan_is_whole(const struct np_cert_scan *scan);
+
+/* False if a CA with this certificate can't vouch for TLS servers of any name: it has extended key
+ * usage without them, or name constraints, which we don't evaluate. */
+static inline bool np_cert_may_issue(const struct np_cert_scan *scan)
+{
+    return (!scan->has_usage || scan->is_server) && !scan->has_limits;
+}
 
 /* True if `pattern` (a dNSName, `len` bytes) is for the host `name`: equal but for letter case, or
  * "*.rest" for one more label and at least two labels in rest (RFC 6125 section 6.4.3). */

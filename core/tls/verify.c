@@ -38,7 +38,7 @@ struct verify {
     uint32_t left;  /* bytes of the current one */
     bool is_clock_low, is_passed_over;
     bool is_name_found, is_for_servers, is_self_signed; /* the leaf */
-    bool has_old_root;                                  /* the right root is out of its dates */
+    bool has_old_root, has_bad_root; /* the right root is out of its dates; may not issue this */
     uint8_t leaf_key[NP_CERT_HASH_LEN];
     uint8_t fingerprint[NP_TLS_FINGERPRINT_LEN];
     char leaf_text[NP_CERT_TEXT_CAP];
@@ -142,6 +142,10 @@ static bool is_root_usable(struct verify *v, const struct np_root *root)
     /* one that is no CA is trusted for itself only */
     if (!root->is_ca &&
         (v->count != 1 || memcmp(root->key_hash, v->scan.key, NP_CERT_HASH_LEN) != 0)) {
+        return false;
+    }
+    if (root->is_ca && (!root->may_issue || root->path_len < v->count - 1)) {
+        v->has_bad_root = true;
         return false;
     }
     if (v->now_s > root->not_after_s || v->now_s < root->not_before_s) {
@@ -283,6 +287,11 @@ static void cert_end(void *mem)
     if (v->scan.signature == NP_CERT_SIG_WEAK) {
         fail(v, NP_TLS_CERT_WEAK, "signed with SHA-1 or MD5");
     }
+    if (v->count > 1 && !np_cert_may_issue(&v->scan)) {
+        fail(v, NP_TLS_CERT_CHAIN,
+             v->scan.has_limits ? "has name constraints, which are not supported"
+                                : "may not issue certificates for TLS servers");
+    }
     note_path_error(v, v->path.err);
 }
 
@@ -300,7 +309,9 @@ static void end_path(struct verify *v)
     unsigned usages = 0;
 
     if (v->path.vtable->end_chain(&v->path.vtable) != 0) {
-        if (v->has_old_root) {
+        if (v->has_bad_root) {
+            fail(v, NP_TLS_CERT_CHAIN, "the root may not issue certificates at this place");
+        } else if (v->has_old_root) {
             fail(v, NP_TLS_CERT_EXPIRED, "the root that issued it is out of its dates");
         } else if (v->count == 1 && v->is_self_signed) {
             fail(v, NP_TLS_CERT_UNTRUSTED, "is self-signed and not in the CA bundle");

@@ -2,10 +2,10 @@
 /* verify: how a client judges a server's chain: np_tls_verify_ops (cred.h) on BearSSL's path check.
  *
  * With `roots`: every certificate is signed by the next and the last by a root of the bundle, in
- * this order; CA, path length and key usage right; all within their dates; RSA of 2048 bits or
- * more, P-256 or P-384; no SHA-1; the leaf is for TLS servers and names the server's name in
+ * this order; CA, path length, key usage and extended key usage of every CA right, of the root as
+ * well; all within their dates; RSA of 2048 bits or more, P-256 or P-384; no SHA-1; the leaf is for TLS servers and names the server's name in
  * subjectAltName (DNS name or IP address; the common name never counts; no name is none). Not supported, and
- * so refused: critical name constraints, critical extended key usage, RSA-PSS signed certificates.
+ * so refused: CAs with name constraints, critical extended key usage, RSA-PSS signed certificates.
  * Not checked: revocation.
  * With `pin`: the leaf's public key has this hash. Both may be given, and both then count.
  * With neither (tls=1) only the leaf's form and key size are checked.

@@ -153,6 +153,8 @@ static bool load_root(struct np_roots *roots, const struct np_root_entry *entry,
     root->anchor.dn.len = name->len;
     root->anchor.flags = BR_X509_TA_CA;
     root->is_ca = walk.scan.is_ca || walk.scan.is_v1;
+    root->may_issue = np_cert_may_issue(&walk.scan) && !walk.scan.may_not_sign;
+    root->path_len = walk.scan.path_len;
     root->not_before_s = walk.scan.not_before_s;
     root->not_after_s = walk.scan.not_after_s;
     memcpy(root->key_hash, walk.scan.key, sizeof(root->key_hash));

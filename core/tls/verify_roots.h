@@ -39,6 +39,8 @@ struct np_roots {
 struct np_root {
     br_x509_trust_anchor anchor; /* always with BR_X509_TA_CA: `is_ca` tells more */
     bool is_ca;                  /* basicConstraints, or a certificate of version 1 */
+    bool may_issue;              /* no key usage, other use or name constraint is against it */
+    uint8_t path_len;            /* most CAs between it and a leaf, 255 = any number */
     int64_t not_before_s, not_after_s;
     uint8_t key_hash[NP_CERT_HASH_LEN]; /* of SubjectPublicKeyInfo */
     uint8_t name_[NP_ROOT_NAME_CAP];

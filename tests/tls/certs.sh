@@ -77,6 +77,23 @@ sign nokeysign root '/CN=Signs No Certificates' \
 ec noca P-256
 sign noca root '/CN=Not A CA' 'basicConstraints=critical,CA:FALSE'
 
+for name in mail web limits; do ec $name P-256; done
+sign mail root '/CN=For Mail' "$ca\nextendedKeyUsage=emailProtection"
+sign web root '/CN=For The Web' "$ca\nextendedKeyUsage=serverAuth,clientAuth"
+sign limits root '/CN=For Others' "$ca\nnameConstraints=permitted;DNS:example.org"
+for name in root0 root1 rootsign rootmail rootlimits; do ec $name P-256; done
+self root0 '/CN=Root Without Levels' "${ca/CA:TRUE/CA:TRUE,pathlen:0}"
+self root1 '/CN=Root With One Level' "${ca/CA:TRUE/CA:TRUE,pathlen:1}"
+self rootsign '/CN=Root That Signs Nothing' "${ca/keyCertSign/digitalSignature}"
+self rootmail '/CN=Root For Mail' "$ca\nextendedKeyUsage=emailProtection"
+self rootlimits '/CN=Root For Others' "$ca\nnameConstraints=permitted;DNS:example.org"
+for level in 0 1; do
+    ec under$level P-256
+    sign under$level root$level "/CN=Under Root $level" "$ca"
+done
+ec ca521 P-521
+sign ca521 root '/CN=Unusual CA' "$ca"
+
 ec p256 P-256
 sign p256 inter '/CN=server.example.com' "$leaf"
 ec p384 P-384
@@ -85,7 +102,8 @@ for bits in 2048 2050 3072 4096; do
     rsa "rsa$bits" $bits
     sign "rsa$bits" rsaroot '/CN=server.example.com' "$leaf" -sha512
 done
-for issuer in shortroot oldroot longroot nokeysign; do
+for issuer in shortroot oldroot longroot nokeysign mail web limits root0 rootsign rootmail \
+    rootlimits under0 under1 ca521; do
     again "by$issuer" p256
     sign "by$issuer" $issuer '/CN=server.example.com' "$leaf"
 done
@@ -139,6 +157,7 @@ rsa rsa4608 4608
 
 cat "$out/p256.crt" "$out/inter.crt" > "$out/chain.crt"
 cat "$out/inter.crt" "$out/p256.crt" > "$out/disorder.crt"
+cat "$out/byca521.crt" "$out/ca521.crt" > "$out/chain521.crt"
 cat "$out/p256.crt" "$out/root.crt" > "$out/gap.crt"
 cat "$out/p256.key" "$out/chain.crt" > "$out/both.pem"
 cat "$out/many.crt" "$out/many.key" > "$out/manyfirst.pem"

@@ -224,6 +224,31 @@ NP_TEST(tls_verify, bad_chains)
     CHECK_SHOWN(&s, NP_TLS_CERT_UNTRUSTED, "certificate 1", HOST, "byself.crt");
 }
 
+/* What a CA may be used for counts at every place, at that of the root as well. */
+NP_TEST(tls_verify, limits_of_authorities)
+{
+    static struct scene s;
+
+    set_up(&s, "root.crt");
+    CHECK_SHOWN(&s, NP_TLS_FINE, "", HOST, "byweb.crt", "web.crt");
+    CHECK_SHOWN(&s, NP_TLS_CERT_CHAIN, "certificate 2 (For Mail): may not issue", HOST,
+                "bymail.crt", "mail.crt");
+    CHECK_SHOWN(&s, NP_TLS_CERT_CHAIN, "certificate 2 (For Others): has name constraints", HOST,
+                "bylimits.crt", "limits.crt");
+    set_up(&s, "root0.crt");
+    CHECK_SHOWN(&s, NP_TLS_FINE, "", HOST, "byroot0.crt");
+    CHECK_SHOWN(&s, NP_TLS_CERT_CHAIN, "certificate 2 (Under Root 0): the root may not issue", HOST,
+                "byunder0.crt", "under0.crt");
+    set_up(&s, "root1.crt");
+    CHECK_SHOWN(&s, NP_TLS_FINE, "", HOST, "byunder1.crt", "under1.crt");
+    set_up(&s, "rootsign.crt");
+    CHECK_SHOWN(&s, NP_TLS_CERT_CHAIN, "the root may not", HOST, "byrootsign.crt");
+    set_up(&s, "rootmail.crt");
+    CHECK_SHOWN(&s, NP_TLS_CERT_CHAIN, "the root may not", HOST, "byrootmail.crt");
+    set_up(&s, "rootlimits.crt");
+    CHECK_SHOWN(&s, NP_TLS_CERT_CHAIN, "the root may not", HOST, "byrootlimits.crt");
+}
+
 /* Long chains are cut off, whatever they hold. */
 NP_TEST(tls_verify, endless_chain)
 {
