@@ -108,6 +108,15 @@ $(B)/%.o: %.c $(B)/flags | $(INIH)/.pin $(BEARSSL)/.pin
 	@echo "  CC     $<"
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
+# One object knows when it was made: all others stay as they are from commit to commit.
+BUILT := $(or $(SOURCE_DATE_EPOCH),$(if $(wildcard .git),$(shell git log -1 --format=%ct \
+	2> /dev/null)))
+$(B)/core/base/built.o: CPPFLAGS += $(if $(BUILT),-DNP_BUILT_S=$(BUILT))
+$(B)/core/base/built.o: $(B)/built
+$(B)/built: FORCE
+	@mkdir -p $(@D)
+	@echo '$(BUILT)' | cmp -s - $@ || echo '$(BUILT)' > $@
+
 $(B)/deps/ini.o: $(INIH)/.pin $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $(INIH)/ini.c

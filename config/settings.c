@@ -5,6 +5,7 @@
 
 #include "config/duration.h"
 #include "config/endpoint.h"
+#include "core/base/built.h"
 #include "core/base/fmt.h"
 #include "core/base/log.h"
 #include "core/wire/dialect.h"
@@ -58,6 +59,7 @@ void np_settings_init(struct np_settings *settings)
 void np_tuning_init(struct np_tuning *tuning)
 {
     memset(tuning, 0, sizeof(*tuning));
+    tuning->built_s = np_built_s;
     tuning->semaphore_limit = 65536;
     tuning->udp_data_buf_size = AT_MOST(2048u, NP_MAX_DATAGRAM);
     tuning->handshake_timeout_ms = 10000;

@@ -68,6 +68,8 @@ struct np_tuning {
     uint32_t service_cooldown_ms;
     uint32_t shutdown_timeout_ms;
     uint32_t reload_interval_ms;
+    int64_t built_s;         /* when this program was made: a clock before that is not set */
+    int64_t known_s;         /* a later moment known to have passed, 0 = none */
     uint32_t ram_mb;         /* of the machine, or what this process may have of it */
     uint32_t spare_mb;       /* ceiling where no mem= is given; 0 = none */
     uint32_t platform_bytes; /* what the platform takes of a ceiling beside its handles */

@@ -78,7 +78,10 @@ static void set_clock(struct verify *v)
     int64_t wall_s = policy->wall_s != NULL ? policy->wall_s(policy->clock_ctx) : 0;
 
     v->is_clock_low = wall_s < policy->floor_s;
-    v->now_s = v->is_clock_low ? policy->floor_s : wall_s;
+    v->now_s = wall_s;
+    if (v->is_clock_low) {
+        v->now_s = policy->floor_s > policy->known_s ? policy->floor_s : policy->known_s;
+    }
     if (v->now_s <= 0) {
         fail(v, NP_TLS_CERT_NO_CLOCK, "the time is not known, so dates can't be checked");
         return;

@@ -10,8 +10,9 @@
  * With `pin`: the leaf's public key has this hash. Both may be given, and both then count.
  * With neither (tls=1) only the leaf's form and key size are checked.
  *
- * Dates are compared with the larger of wall clock and `floor_s`: a board that starts in 1970 still
- * refuses what was expired when the program was built, and accepts what is valid then.
+ * A wall clock before `floor_s` is not set: dates are then compared with the larger of `floor_s` and
+ * `known_s`. A board that starts in 1970 still refuses what was expired when the program was built,
+ * and accepts what is valid then.
  */
 #ifndef NP_CORE_TLS_VERIFY_H
 #define NP_CORE_TLS_VERIFY_H
@@ -22,17 +23,12 @@
 #include "core/tls/cred.h"
 #include "core/tls/verify_roots.h"
 
-/* A moment that has passed wherever this program runs: 2026-02-01. A build may raise it. */
-#ifndef NP_TLS_BUILD_S
-#define NP_TLS_BUILD_S 1769904000
-#endif
-
 #define NP_VERIFY_TEXT_CAP 160u
 
 /* The last verdict, for the log. */
 struct np_verify_report {
     enum np_tls_reason reason;
-    bool is_clock_low;             /* the wall clock is before floor_s, which was used instead */
+    bool is_clock_low;             /* the wall clock is before floor_s */
     char text[NP_VERIFY_TEXT_CAP]; /* "certificate 1 (server.example.com): expired on 2026-01-31" */
 };
 
@@ -41,7 +37,8 @@ struct np_verify_policy {
     const uint8_t *pin;           /* 32 bytes, NULL: none */
     int64_t (*wall_s)(void *ctx); /* seconds since 1970, 0 = unknown; only used with roots */
     void *clock_ctx;
-    int64_t floor_s;                 /* time known to have passed; NP_TLS_BUILD_S or later */
+    int64_t floor_s; /* a moment that has passed for certain: when the program was built */
+    int64_t known_s; /* a later one, if any: such as the last that the clock told when it was set */
     struct np_verify_report *report; /* filled by each `end`; NULL: not wanted */
 };
 

@@ -31,15 +31,15 @@ static int64_t wall_s(void *ctx)
 static void log_pair(struct np_secure *secure, const struct np_key_pair *pair)
 {
     struct np_instance *instance = secure->instance;
-    int64_t now_s = np_plat_wall_s(instance->app->plat);
+    int64_t now_s = np_plat_wall_s(instance->app->plat), built_s = instance->app->tuning->built_s;
     char pin[NP_PIN_TEXT_CAP];
 
     np_pin_format(pair->pin, pin);
     np_log_write(&instance->log, NP_LOG_INFO, "TLS certificate in use, pin=%s", pin);
-    if (now_s >= NP_TLS_BUILD_S && now_s > pair->not_after_s) {
+    if (now_s >= built_s && now_s > pair->not_after_s) {
         np_log_write(&instance->log, NP_LOG_WARN, "The certificate in %s has expired",
                      instance->settings->crt);
-    } else if (now_s >= NP_TLS_BUILD_S && now_s < pair->not_before_s) {
+    } else if (now_s >= built_s && now_s < pair->not_before_s) {
         np_log_write(&instance->log, NP_LOG_WARN, "The certificate in %s is not yet valid",
                      instance->settings->crt);
     }
@@ -138,10 +138,10 @@ static enum np_err load_pair(struct np_secure *secure)
 static enum np_err make_pair(struct np_secure *secure)
 {
     struct np_key_pair *pair = &secure->u.server.pairs[0];
-    int64_t now_s = np_plat_wall_s(secure->instance->app->plat);
-    enum np_err err =
-        np_key_pair_make(pair, "NodePass " NP_VERSION,
-                         now_s > NP_TLS_BUILD_S ? now_s : NP_TLS_BUILD_S, &secure->config.random);
+    const struct np_app *app = secure->instance->app;
+    int64_t now_s = np_plat_wall_s(app->plat), built_s = app->tuning->built_s;
+    enum np_err err = np_key_pair_make(pair, "NodePass " NP_VERSION,
+                                       now_s > built_s ? now_s : built_s, &secure->config.random);
     if (err != NP_OK) {
         np_log_write(&secure->instance->log, NP_LOG_ERROR, "No TLS certificate could be made: %s",
                      np_err_text(err));
@@ -295,10 +295,15 @@ void np_secure_note_handshake(struct np_secure *secure)
         client->roots.is_stale = false; /* until the next handshake that finds it so */
         (void)load_bundle(secure);
     }
+    if (!client->report.is_clock_low && client->policy.roots != NULL &&
+        client->report.reason == NP_TLS_FINE) {
+        client->policy.known_s = np_plat_wall_s(secure->instance->app->plat);
+    }
     if (!client->report.is_clock_low || client->said_clock) {
         return;
     }
-    struct np_cert_civil date = np_cert_civil_of(client->policy.floor_s);
+    int64_t floor_s = client->policy.floor_s, known_s = client->policy.known_s;
+    struct np_cert_civil date = np_cert_civil_of(floor_s > known_s ? floor_s : known_s);
     client->said_clock = true;
     np_log_write(&secure->instance->log, NP_LOG_WARN,
                  "The clock is not set: certificates are judged as on %04u-%02u-%02u, a day that "
@@ -314,7 +319,8 @@ static void open_client(struct np_secure *secure)
     client->trust.policy = &client->policy;
     client->policy.wall_s = wall_s;
     client->policy.clock_ctx = secure->instance->app->plat;
-    client->policy.floor_s = NP_TLS_BUILD_S;
+    client->policy.floor_s = secure->instance->app->tuning->built_s;
+    client->policy.known_s = secure->instance->app->tuning->known_s;
     client->policy.report = &client->report;
     client->roots.read = read_bundle;
     client->roots.ctx = secure;

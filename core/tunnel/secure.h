@@ -57,8 +57,8 @@ enum np_err np_secure_use_level(struct np_secure *secure, uint8_t level);
 void np_secure_reload(struct np_secure *secure);
 /* Why the peer's certificate was refused, "" if that was not it. */
 const char *np_secure_verdict(const struct np_secure *secure, enum np_tls_reason reason);
-/* Client, after a handshake: says once if the clock was before the build date, which counted then;
- * reads the bundle again if it has changed. */
+/* Client, after a handshake: says once if the clock was before the build date; keeps the time if it
+ * was not, for when it is; reads the bundle again if it has changed. */
 void np_secure_note_handshake(struct np_secure *secure);
 /* Stops the timer, wipes keys. */
 void np_secure_close(struct np_secure *secure);

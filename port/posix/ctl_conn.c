@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/built.h"
 #include "core/base/fmt.h"
 #include "core/tls/key_pair.h"
 #include "platform/np_plat.h"
@@ -188,7 +189,7 @@ static bool prepare_tls(struct np_ctl_conn *conn, const struct np_ctl_where *whe
     conn->trust.ops = &np_verify_ops;
     conn->trust.policy = &conn->policy;
     conn->policy.wall_s = wall_s;
-    conn->policy.floor_s = NP_TLS_BUILD_S;
+    conn->policy.floor_s = np_built_s;
     conn->policy.report = &conn->report;
     conn->policy.pin = where->has_pin ? where->pin : NULL;
     if (where->has_pin || where->is_unchecked) {

@@ -245,6 +245,18 @@ static bool make_directories(char *path)
     return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
+/* The state was saved when the clock was set, perhaps: that moment has passed. */
+static void note_time(struct np_tuning *tuning, const char *dir)
+{
+    char path[NP_MAX_PATH + 1];
+    struct stat file;
+
+    if (join(path, dir, "/nodepass.ini") && stat(path, &file) == 0 &&
+        file.st_mtime > tuning->known_s) {
+        tuning->known_s = file.st_mtime;
+    }
+}
+
 static void prepare_state(struct np_load *load, struct np_settings *master,
                           struct np_report *report)
 {
@@ -255,6 +267,8 @@ static void prepare_state(struct np_load *load, struct np_settings *master,
     } else if (!make_directories(master->state)) {
         np_report_warning(report, "state directory %s: %s", master->state,
                           np_posix_error_text(errno));
+    } else {
+        note_time(&load->process.tuning, master->state);
     }
 }
 

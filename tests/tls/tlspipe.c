@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/built.h"
 #include "core/tls/engines.h"
 #include "core/tls/handshake.h"
 #include "core/tls/key_pair.h"
@@ -170,7 +171,7 @@ static void setup_client(void)
     uint32_t len;
 
     policy.wall_s = wall_s;
-    policy.floor_s = NP_TLS_BUILD_S;
+    policy.floor_s = np_built_s;
     policy.report = &report;
     if (options.pin != NULL && parse_hex(options.pin, pin, sizeof(pin)) == sizeof(pin)) {
         policy.pin = pin;

@@ -124,6 +124,13 @@ static void reload(struct tunnel_rig *rig, uint32_t side)
     tunnel_rig_run_ms(rig, 10);
 }
 
+static void renew_pool(struct tunnel_rig *rig)
+{
+    np_connpool_flush(&rig->sides[RIG_CLIENT].app->instances[0]);
+    np_sim_host_touch(rig->sides[RIG_CLIENT].plat);
+    tunnel_rig_run_ms(rig, 500);
+}
+
 /* By signal: other files are taken, the same ones are not read as others; a session lives on. */
 NP_TEST(secure, new_files_are_taken_on_reload)
 {
@@ -143,9 +150,7 @@ NP_TEST(secure, new_files_are_taken_on_reload)
     reload(rig, RIG_SERVER);
     reload(rig, RIG_CLIENT);
     NP_CHECK_INT(count_pairs(rig), 2);
-    np_connpool_flush(&rig->sides[RIG_CLIENT].app->instances[0]); /* new connections */
-    np_sim_host_touch(rig->sides[RIG_CLIENT].plat);
-    tunnel_rig_run_ms(rig, 500);
+    renew_pool(rig);
     NP_CHECK_INT(tunnel_rig_log_count(rig, RIG_CLIENT, "Pool connection failed"), 0);
     NP_CHECK(tunnel_rig_has_echo(rig, 1000));
     tunnel_rig_say(rig, visitor, "more", 4);
@@ -169,9 +174,7 @@ NP_TEST(secure, files_are_looked_at_from_time_to_time)
     NP_CHECK_INT(tunnel_rig_log_count(rig, RIG_SERVER, "ERROR  /key: "), 1);
     NP_CHECK_INT(tunnel_rig_log_count(rig, RIG_SERVER, "ERROR  The certificate in use stays"), 1);
     NP_CHECK(tunnel_rig_has_echo(rig, 1000));
-    np_connpool_flush(&rig->sides[RIG_CLIENT].app->instances[0]);
-    np_sim_host_touch(rig->sides[RIG_CLIENT].plat);
-    tunnel_rig_run_ms(rig, 500);
+    renew_pool(rig);
     NP_CHECK(tunnel_rig_has_echo(rig, 1000));
     NP_CHECK_INT(count_pairs(rig), 1);
     store(rig, RIG_SERVER, "/crt", "chain.crt");
@@ -285,6 +288,28 @@ NP_TEST(secure, a_clock_before_the_build)
     }
 }
 
+/* The clock of a machine falls back while the program runs, or it starts without one beside a state
+ * file: the last time that is known counts. */
+NP_TEST(secure, a_clock_that_is_lost)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        struct tunnel_rig *rig = open_rig(84);
+
+        np_test_context("%u", i);
+        rig->tuning.known_s = i == 1 ? time(NULL) + 60 : i == 2 ? time(NULL) + 2 * YEAR_S : 0;
+        start_server(rig);
+        if (i > 0) {
+            np_sim_host_config(rig->sides[RIG_CLIENT].plat)->wall_offset_s = -SIM_EPOCH_S;
+        }
+        start_client(rig, CLIENT_CHECKS);
+        np_sim_host_config(rig->sides[RIG_CLIENT].plat)->wall_offset_s = -SIM_EPOCH_S;
+        renew_pool(rig);
+        NP_CHECK_INT(tunnel_rig_has_echo(rig, 1000), i < 2);
+        HAS(rig, RIG_CLIENT, "WARN  The clock is not set: certificates are judged as on 20");
+        tunnel_rig_close(rig);
+    }
+}
+
 NP_TEST(secure, no_entropy_no_certificate)
 {
     struct tunnel_rig *rig = tunnel_rig_open(68);
@@ -345,13 +370,6 @@ NP_TEST(secure, bundles)
         NP_CHECK_INT(tunnel_rig_stats(rig, RIG_CLIENT, 0).pool_idle > 0, b->is_up);
         tunnel_rig_close(rig);
     }
-}
-
-static void renew_pool(struct tunnel_rig *rig)
-{
-    np_connpool_flush(&rig->sides[RIG_CLIENT].app->instances[0]);
-    np_sim_host_touch(rig->sides[RIG_CLIENT].plat);
-    tunnel_rig_run_ms(rig, 500);
 }
 
 /* A bundle that can't be read any more when the client is told to look: the log says why, nothing

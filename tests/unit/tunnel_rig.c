@@ -247,6 +247,7 @@ struct tunnel_rig *tunnel_rig_open(uint64_t seed)
 
     memset(rig, 0, sizeof *rig);
     np_tuning_init(&rig->tuning);
+    rig->tuning.built_s = RIG_BUILT_S;
     rig->sim = np_sim_create();
     np_sim_reset(rig->sim, seed);
     rig->sides[0].plat = open_host(rig, "server", 1, step_app, &rig->sides[0]);

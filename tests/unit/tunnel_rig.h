@@ -17,6 +17,7 @@
 #include "platform/sim/sim.h"
 
 #define PEOPLE 400u
+#define RIG_BUILT_S 1769904000 /* "the program was made" on 2026-02-01 */
 #define RIG_SERVER 0u
 #define RIG_CLIENT 1u
 #define RIG_TARGET_PORT 8080u
