@@ -89,6 +89,9 @@ struct np_tls_opened np_tls_record_open(const struct np_tls_engines *engines,
         return failed(NP_TLS_BAD_MAC, rec, rec_len);
     }
     keys->sequence++;
+    if (opened.inner_len > NP_TLS_PLAIN_MAX + 1) { /* with its padding */
+        return failed(NP_TLS_RECORD_TOO_LONG, rec, rec_len);
+    }
     opened.len = opened.inner_len;
     while (opened.len > 0 && opened.data[opened.len - 1] == 0) {
         opened.len--;
@@ -98,8 +101,5 @@ struct np_tls_opened np_tls_record_open(const struct np_tls_engines *engines,
     }
     opened.len--;
     opened.type = opened.data[opened.len];
-    if (opened.len > NP_TLS_PLAIN_MAX) {
-        return failed(NP_TLS_RECORD_TOO_LONG, rec, rec_len);
-    }
     return opened;
 }

@@ -100,6 +100,32 @@ NP_TEST(tls_record, seal_open_alter)
     }
 }
 
+/* Padding counts for the longest record (RFC 8446 section 5.4). */
+NP_TEST(tls_record, padding_has_a_limit)
+{
+    static uint8_t rec[NP_TLS_PLAIN_MAX + 64];
+    struct np_tls_engines engines;
+    uint8_t secret[48] = {7};
+
+    np_tls_engines_init(&engines);
+    for (uint32_t more = 0; more < 2; more++) {
+        for (uint32_t kept = 0; kept < 3; kept++) {
+            struct np_tls_keys tx, rx;
+            uint32_t len;
+
+            np_test_context("%u %u", more, kept);
+            np_tls_keys_install(&tx, suites[0], secret);
+            np_tls_keys_install(&rx, suites[0], secret);
+            memset(rec, 0x5a, sizeof(rec));
+            len = kept == 0 ? 0 : kept == 1 ? 100 : NP_TLS_PLAIN_MAX;
+            len = np_tls_record_seal(&engines, &tx, rec, len, NP_TLS_DATA,
+                                     NP_TLS_PLAIN_MAX - len + more);
+            NP_CHECK_INT(np_tls_record_open(&engines, &rx, rec, len).reason,
+                         more == 0 ? NP_TLS_FINE : NP_TLS_RECORD_TOO_LONG);
+        }
+    }
+}
+
 NP_TEST(tls_record, replay_and_order)
 {
     struct np_tls_engines engines;
