@@ -137,15 +137,15 @@ static enum np_err check_chain(struct np_key_pair *pair, uint32_t count,
                                const struct np_tls_random *random, struct np_key_fault *fault)
 {
     struct np_cert_scan scan;
-    br_x509_pkey public_key;
+    br_x509_pkey public_key = {0};
     uint8_t issuer[NP_CERT_HASH_LEN], spki[NP_SPKI_CAP];
+    enum np_err err;
 
     for (uint32_t i = 0; i < count; i++) {
         const char *wrong;
-        enum np_err err;
 
         np_cert_scan_init(&scan, pair->chain_[i].len);
-        scan.copy_key = (struct np_cert_copy){spki, sizeof(spki), 0};
+        scan.copy_key = (struct np_cert_copy){i == 0 ? spki : NULL, sizeof(spki), 0};
         np_cert_scan_feed(&scan, pair->chain_[i].der, pair->chain_[i].len);
         if (!np_cert_scan_is_whole(&scan)) {
             return blame_cert(fault, i, "", NP_ERR_INVALID, "is no X.509 certificate");
@@ -161,22 +161,23 @@ static enum np_err check_chain(struct np_key_pair *pair, uint32_t count,
             return blame_cert(fault, i, scan.text, NP_ERR_UNSUPPORTED,
                               "signed with SHA-1 or MD5, which is refused");
         }
+        if (i > 0) {
+            continue; /* the kind of a CA's key is for those to judge who check its signatures */
+        }
         wrong = np_tls_key_public(&public_key, spki, scan.copy_key.len)
                     ? check_public_key(&public_key)
                     : "key is neither RSA (2048 to 4096 bits) nor P-256 or P-384";
         if (wrong != NULL) {
             return blame_cert(fault, i, scan.text, NP_ERR_UNSUPPORTED, wrong);
         }
-        if (i > 0) {
-            continue;
-        }
         note_leaf(pair, &scan);
-        err = try_pair(pair, &public_key, random);
-        if (err != NP_OK) {
-            return blame(fault, true, err,
-                         err == NP_ERR_AUTH ? "the key does not belong to the certificate"
-                                            : "no random numbers for a trial signature");
-        }
+    }
+    /* last, so that a chain that is out of order is called that */
+    err = try_pair(pair, &public_key, random);
+    if (err != NP_OK) {
+        return blame(fault, true, err,
+                     err == NP_ERR_AUTH ? "the key does not belong to the certificate"
+                                        : "no random numbers for a trial signature");
     }
     return NP_OK;
 }

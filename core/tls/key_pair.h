@@ -2,9 +2,9 @@
 /* key_pair: what a server shows: a certificate chain and its private key, loaded from PEM files or
  * made at start, and the np_tls_cred that the engine signs with.
  *
- * Checked when loaded, so that a broken pair never reaches a client: every certificate is X.509, of
- * RSA >= 2048 or P-256/P-384, not signed with SHA-1; each is issued by the next (names); the key
- * belongs to the first (a signature by it is verified with the certificate's key). Dates and names
+ * Checked when loaded, so that a broken pair never reaches a client: every certificate is X.509 and
+ * not signed with SHA-1; each is issued by the next (names); the first is of RSA >= 2048 or
+ * P-256/P-384; the key belongs to it (a signature by it is verified with the certificate's key). Dates and names
  * are left to the caller (not_before_s, not_after_s): an expired certificate is a warning, not a
  * reason to be down.
  */
