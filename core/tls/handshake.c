@@ -110,15 +110,19 @@ void np_tls_hs_derive_data(struct np_tls_hs *hs)
     np_ct_wipe(hs->secret, sizeof(hs->secret));
 }
 
-bool np_tls_hs_is_finished_right(const struct np_tls_hs *hs, const uint8_t *secret)
+bool np_tls_hs_check_finished(struct np_tls_hs *hs, const uint8_t *secret)
 {
     uint32_t hash_len = np_tls_hash_len((enum np_tls_hash)hs->suite->hash);
     uint8_t digest[NP_TLS_HASH_MAX], expected[NP_TLS_HASH_MAX];
 
     np_tls_hs_hash(hs, digest);
     np_tls_finished((enum np_tls_hash)hs->suite->hash, secret, digest, expected);
-    return hs->in_len == HEADER_LEN + hash_len &&
-           np_ct_is_equal(hs->in + HEADER_LEN, expected, hash_len);
+    if (hs->in_len != HEADER_LEN + hash_len) {
+        np_tls_hs_fail(hs, NP_TLS_DECODE);
+    } else if (!np_ct_is_equal(hs->in + HEADER_LEN, expected, hash_len)) {
+        np_tls_hs_fail(hs, NP_TLS_FINISHED);
+    }
+    return hs->reason == NP_TLS_FINE;
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */

@@ -74,8 +74,8 @@ void np_tls_hs_message_end(struct np_tls_hs *hs, struct np_tls_writer *writer);
 void np_tls_hs_derive_handshake(struct np_tls_hs *hs, const uint8_t *dhe);
 /* The server's Finished is in the transcript: traffic secrets of the data. */
 void np_tls_hs_derive_data(struct np_tls_hs *hs);
-/* True if the assembled Finished is the right one for `secret`. */
-bool np_tls_hs_is_finished_right(const struct np_tls_hs *hs, const uint8_t *secret);
+/* Fails unless the assembled Finished is the right one for `secret`; true if it is. */
+bool np_tls_hs_check_finished(struct np_tls_hs *hs, const uint8_t *secret);
 /* Suites in order of preference: config, or what suits the CPU. */
 const uint16_t *np_tls_hs_suites(const struct np_tls_config *config);
 const uint16_t *np_tls_hs_groups(const struct np_tls_config *config);

@@ -210,6 +210,9 @@ void np_tls_hs_expect_ee(struct np_tls_hs *hs)
     if (reason == NP_TLS_FINE) {
         reason = np_tls_reader_is_done(&body) ? check_exts(hs, &exts, EE_ALLOWED) : NP_TLS_DECODE;
     }
+    if (reason == NP_TLS_FINE && exts.body[NP_TLS_EXT_SERVER_NAME].left > 0) {
+        reason = NP_TLS_DECODE; /* RFC 6066 section 3 */
+    }
     if (reason == NP_TLS_FINE && (exts.present & NP_TLS_EXT_BIT(NP_TLS_EXT_RECORD_LIMIT)) != 0) {
         limit = exts.body[NP_TLS_EXT_RECORD_LIMIT];
         hs->peer_limit = (uint16_t)np_tls_read_uint(&limit, 2);
@@ -253,8 +256,7 @@ void np_tls_hs_expect_cr(struct np_tls_hs *hs)
 
 void np_tls_hs_expect_server_fin(struct np_tls_hs *hs)
 {
-    if (!np_tls_hs_is_finished_right(hs, hs->server_secret)) {
-        np_tls_hs_fail(hs, NP_TLS_FINISHED);
+    if (!np_tls_hs_check_finished(hs, hs->server_secret)) {
         return;
     }
     np_tls_hs_append_in(hs);

@@ -126,12 +126,6 @@ enum np_tls_reason np_tls_hs_choose_psk(struct np_tls_hs *hs, const struct np_tl
     if ((hello->exts.present & NP_TLS_EXT_BIT(NP_TLS_EXT_PSK)) == 0) {
         return NP_TLS_FINE;
     }
-    if (!hello->exts.is_psk_last) {
-        return NP_TLS_ILLEGAL;
-    }
-    if ((hello->exts.present & NP_TLS_EXT_BIT(NP_TLS_EXT_PSK_MODES)) == 0) {
-        return NP_TLS_MISSING_EXTENSION;
-    }
     identities = np_tls_read_vector(&ext, 2, 7, 0xffff);
     binders = np_tls_read_vector(&ext, 2, BINDER_MIN + 1, 0xffff);
     if (!np_tls_reader_is_done(&ext)) {

@@ -15,12 +15,27 @@ static bool has(const struct np_tls_hello *hello, enum np_tls_ext ext)
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
-static bool is_version_offered(const struct np_tls_hello *hello)
+static enum np_tls_reason check_version(const struct np_tls_hello *hello)
 {
     struct np_tls_reader ext = hello->exts.body[NP_TLS_EXT_VERSIONS];
+    struct np_tls_reader list = np_tls_read_vector(&ext, 1, 2, 254);
 
-    return has(hello, NP_TLS_EXT_VERSIONS) &&
-           np_tls_vector_has(np_tls_read_vector(&ext, 1, 2, 254), 0x0304);
+    if (has(hello, NP_TLS_EXT_VERSIONS) && (!np_tls_reader_is_done(&ext) || list.left % 2 != 0)) {
+        return NP_TLS_DECODE;
+    }
+    return np_tls_vector_has(list, 0x0304) ? NP_TLS_FINE : NP_TLS_VERSION;
+}
+
+/* For a server without PSKs as well (sections 4.2.9 and 4.2.11). */
+static enum np_tls_reason check_psk_offer(const struct np_tls_hello *hello)
+{
+    if (!has(hello, NP_TLS_EXT_PSK)) {
+        return NP_TLS_FINE;
+    }
+    if (!hello->exts.is_psk_last) {
+        return NP_TLS_ILLEGAL;
+    }
+    return has(hello, NP_TLS_EXT_PSK_MODES) ? NP_TLS_FINE : NP_TLS_MISSING_EXTENSION;
 }
 
 /* Ours in order of preference. Without a configured order a client that puts ChaCha20 first has no
@@ -275,8 +290,13 @@ static enum np_tls_reason check_hello(struct np_tls_hs *hs, const struct np_tls_
 {
     struct np_tls_reader limit = hello->exts.body[NP_TLS_EXT_RECORD_LIMIT];
 
-    if (!is_version_offered(hello)) {
-        return NP_TLS_VERSION;
+    enum np_tls_reason reason = check_version(hello);
+
+    if (reason == NP_TLS_FINE) {
+        reason = check_psk_offer(hello);
+    }
+    if (reason != NP_TLS_FINE) {
+        return reason;
     }
     if (hello->compression.left != 1 || hello->compression.at[0] != 0) {
         return NP_TLS_ILLEGAL;
@@ -382,8 +402,7 @@ void np_tls_hs_write_encrypted_extensions(struct np_tls_hs *hs)
 
 void np_tls_hs_expect_client_fin(struct np_tls_hs *hs)
 {
-    if (!np_tls_hs_is_finished_right(hs, hs->client_secret)) {
-        np_tls_hs_fail(hs, NP_TLS_FINISHED);
+    if (!np_tls_hs_check_finished(hs, hs->client_secret)) {
         return;
     }
     hs->rx = NP_TLS_EPOCH_DATA;

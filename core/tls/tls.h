@@ -36,6 +36,7 @@ struct np_tls_hs; /* core/tls/handshake.h */
 #define NP_TLS_KEY_RECORDS (1u << 24) /* our direction gets new keys after so many */
 #define NP_TLS_IDLE_RECORDS 16u       /* of CCS, KeyUpdate and tickets in a row */
 #define NP_TLS_EARLY_BYTES 32768u     /* 0-RTT data that a server skips */
+#define NP_TLS_EARLY_LEAST 256u       /* bytes of that that a record counts for at least */
 #define NP_TLS_TICKET_MAX 16384u      /* longest NewSessionTicket that is skipped */
 
 struct np_tls {

@@ -32,6 +32,10 @@ static void on_handshake_bytes(struct np_tls *tls, const uint8_t *bytes, uint32_
             np_tls_fail(tls, NP_TLS_KEY_CHANGE);
             return;
         }
+        if (len > 0 && np_tls_hs_has_output(hs)) { /* of somebody who has not seen our answer */
+            np_tls_fail(tls, NP_TLS_UNEXPECTED);
+            return;
+        }
     }
     np_tls_install_rx(tls);
     np_tls_open_if_done(tls);
@@ -106,8 +110,11 @@ static void on_alert(struct np_tls *tls, const uint8_t *data, uint32_t len)
 {
     if (len != 2) {
         np_tls_fail(tls, NP_TLS_DECODE);
-    } else if (data[1] == NP_TLS_ALERT_USER_CANCELED) {
-        count_idle(tls); /* a close_notify follows (section 6.1) */
+    } else if (data[1] == NP_TLS_ALERT_USER_CANCELED) { /* a close_notify follows (section 6.1) */
+        if (is_inside_message(tls)) {
+            np_tls_fail(tls, NP_TLS_UNEXPECTED);
+        }
+        count_idle(tls);
     } else if (data[1] == NP_TLS_ALERT_CLOSE_NOTIFY && tls->rx_epoch == NP_TLS_EPOCH_DATA) {
         np_tls_set_flag(tls, NP_TLS_FLAG_READ_CLOSED);
     } else {
@@ -149,6 +156,7 @@ static void on_ccs(struct np_tls *tls, const uint8_t *body, uint32_t len)
 /* 0-RTT data that we did not agree to is skipped, as far as its bound (section 4.2.10). */
 static bool can_skip_early(struct np_tls *tls, uint32_t len)
 {
+    len = len < NP_TLS_EARLY_LEAST ? NP_TLS_EARLY_LEAST : len;
     if (tls->role != NP_TLS_SERVER || tls->state != NP_TLS_EXPECT_HANDSHAKE ||
         !tls->hs->has_early_data || np_tls_has_flag(tls, NP_TLS_FLAG_RX_PROTECTED) ||
         len > tls->early_left) {

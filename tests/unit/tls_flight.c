@@ -173,6 +173,24 @@ NP_TEST(tls_flight, server_retries)
     }
 }
 
+/* A ServerHello in the record of the HelloRetryRequest: nobody can have answered that yet. */
+NP_TEST(tls_flight, retry_and_hello_in_one_record)
+{
+    struct tls_pair *pair = tls_pair_init(17);
+    uint8_t rec[4096];
+    uint32_t len;
+
+    pair->server.config.groups[0] = NP_TLS_SECP256R1;
+    server_hello(pair);
+    len = tls_hello_join(&hello, rec);
+    memcpy(rec + len, rec + 5, len - 5);
+    rec[len + 4 + 2] ^= 1; /* another random: no HelloRetryRequest */
+    tls_put16(rec + 3, 2 * (len - 5));
+    tls_end_receive(&pair->client, rec, 5 + 2 * (len - 5));
+    NP_CHECK(pair->client.hs.has_hrr);
+    NP_CHECK_INT(np_tls_reason(&pair->client.tls), NP_TLS_UNEXPECTED);
+}
+
 NP_TEST(tls_flight, malformed_retries)
 {
     static const struct {
@@ -257,7 +275,8 @@ static void check_flight(const void *message, uint32_t len, enum np_tls_reason e
 NP_TEST(tls_flight, encrypted_extensions)
 {
     check_flight(EE, 6, NP_TLS_FINE);
-    check_flight("\x08\0\0\x06\0\x04\0\0\0\0", 10, NP_TLS_FINE);                /* server_name */
+    check_flight("\x08\0\0\x06\0\x04\0\0\0\0", 10, NP_TLS_FINE);    /* server_name */
+    check_flight("\x08\0\0\x07\0\x05\0\0\0\1a", 11, NP_TLS_DECODE); /* it says nothing */
     check_flight("\x08\0\0\x06\0\x04\x00\x10\0\0", 10, NP_TLS_STRAY_EXTENSION); /* ALPN */
     check_flight("\x08\0\0\x06\0\x04\x00\x2a\0\0", 10, NP_TLS_STRAY_EXTENSION); /* early data */
     check_flight("\x08\0\0\x06\0\x04\x00\x33\0\0", 10, NP_TLS_ILLEGAL);         /* key share */

@@ -174,6 +174,52 @@ NP_TEST(tls_forge, bytes_behind_finished)
     NP_CHECK_INT(np_tls_reason(&pair->client.tls), NP_TLS_KEY_CHANGE);
 }
 
+/* No alert comes between the pieces of a message, not even the one that is no error. */
+NP_TEST(tls_forge, alert_inside_a_message)
+{
+    static const uint8_t canceled[] = {1, NP_TLS_ALERT_USER_CANCELED};
+    struct tls_pair *pair = tls_pair_init(14);
+    struct np_tls_keys keys = {0};
+    uint8_t rec[64];
+
+    server_flight(pair, &flight, false);
+    tls_end_receive(&pair->client, flight.hello, flight.hello_len);
+    np_tls_keys_install(&keys, pair->server.hs.suite->id, pair->server.hs.server_secret);
+    for (uint32_t i = 0; i < 2; i++) {
+        memcpy(rec + 5, canceled, 2);
+        tls_end_receive(&pair->client, rec,
+                        np_tls_record_seal(&pair->engines, &keys, rec, 2, NP_TLS_ALERT, 0));
+        NP_CHECK_INT(np_tls_reason(&pair->client.tls), i == 0 ? NP_TLS_FINE : NP_TLS_UNEXPECTED);
+        memcpy(rec + 5, flight.messages, 3);
+        tls_end_receive(&pair->client, rec,
+                        np_tls_record_seal(&pair->engines, &keys, rec, 3, NP_TLS_HANDSHAKE, 0));
+    }
+}
+
+/* A Finished of another length is malformed. */
+NP_TEST(tls_forge, length_of_finished)
+{
+    for (uint32_t side = 0; side < 2; side++) {
+        struct tls_pair *pair = tls_pair_init(15);
+        struct np_tls_keys keys = {0};
+        uint8_t rec[64] = {0, 0, 0, 0, 0, 20, 0, 0, 31};
+
+        server_flight(pair, &flight, false);
+        if (side == 0) {
+            flight.messages[flight.messages_len - 33]--;
+            flight.messages_len--;
+            give_flight(pair, &flight);
+            NP_CHECK_INT(np_tls_reason(&pair->client.tls), NP_TLS_DECODE);
+            continue;
+        }
+        tls_end_flush(&pair->server, TLS_PAIR_CAP);
+        np_tls_keys_install(&keys, pair->server.hs.suite->id, pair->server.hs.client_secret);
+        tls_end_receive(&pair->server, rec,
+                        np_tls_record_seal(&pair->engines, &keys, rec, 35, 22, 0));
+        NP_CHECK_INT(np_tls_reason(&pair->server.tls), NP_TLS_DECODE);
+    }
+}
+
 /* The client's Finished, changed and protected again. */
 NP_TEST(tls_forge, clients_finished)
 {

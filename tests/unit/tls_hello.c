@@ -78,8 +78,11 @@ NP_TEST(tls_hello, bad_extension_bodies)
         enum np_tls_reason reason;
     } rows[] = {
         {43, 3, {2, 3, 3}, NP_TLS_VERSION},
-        {43, 1, {0}, NP_TLS_VERSION},
-        {43, 3, {4, 3, 4}, NP_TLS_VERSION},
+        {43, 0, {0}, NP_TLS_DECODE},
+        {43, 1, {0}, NP_TLS_DECODE},
+        {43, 3, {4, 3, 4}, NP_TLS_DECODE},
+        {43, 4, {2, 3, 4, 0}, NP_TLS_DECODE},
+        {43, 4, {3, 3, 4, 0}, NP_TLS_DECODE},
         {43, 7, {6, 0x7a, 0x7a, 3, 3, 3, 4}, NP_TLS_FINE},
         {10, 0, {0}, NP_TLS_DECODE},
         {10, 2, {0, 0}, NP_TLS_DECODE},
@@ -306,6 +309,65 @@ NP_TEST(tls_hello, early_data_is_skipped)
     check_server(pair, NP_TLS_FINE);
     tls_end_receive(&pair->server, early, sizeof(early));
     NP_CHECK_INT(np_tls_reason(&pair->server.tls), NP_TLS_BAD_MAC);
+}
+
+/* Empty records take no bytes of that bound, but they end as well. */
+NP_TEST(tls_hello, empty_early_data_is_bounded)
+{
+    static const uint8_t empty[] = {23, 3, 3, 0, 0};
+
+    for (uint32_t retry = 0; retry < 2; retry++) {
+        struct tls_pair *pair = tls_pair_init(16);
+        uint32_t count = 0;
+
+        np_test_context("retry %u", retry);
+        pair->server.config.groups[0] = retry ? NP_TLS_SECP256R1 : NP_TLS_X25519;
+        client_hello(pair);
+        tls_hello_add(&hello, 42, "", 0);
+        check_server(pair, NP_TLS_FINE);
+        while (count < 100000 && np_tls_reason(&pair->server.tls) == NP_TLS_FINE) {
+            tls_end_receive(&pair->server, empty, sizeof(empty));
+            count++;
+        }
+        NP_CHECK(count < 200);
+    }
+}
+
+/* A second hello in the record of the first: sent before the answer that it has to fit. */
+NP_TEST(tls_hello, two_hellos_in_one_record)
+{
+    static uint8_t rec[8192];
+    struct tls_pair *pair = tls_pair_init(17);
+    uint32_t len;
+
+    pair->server.config.groups[0] = NP_TLS_SECP256R1;
+    client_hello(pair);
+    len = tls_hello_join(&hello, rec);
+    memcpy(rec + len, rec + 5, len - 5);
+    tls_put16(rec + 3, 2 * (len - 5));
+    tls_end_receive(&pair->server, rec, 5 + 2 * (len - 5));
+    NP_CHECK_INT(np_tls_reason(&pair->server.tls), NP_TLS_UNEXPECTED);
+}
+
+static const uint8_t psk_offer[] = {0, 7, 0, 1, 'x', 0, 0, 0, 0, 0, 33, 32, 1, 1, 1,
+                                    1, 1, 1, 1, 1,   1, 1, 1, 1, 1, 1,  1,  1, 1, 1,
+                                    1, 1, 1, 1, 1,   1, 1, 1, 1, 1, 1,  1,  1, 1};
+
+/* pre_shared_key is the last extension and has its modes, also for a server without PSKs. */
+NP_TEST(tls_hello, psk_offers_to_a_server_without_any)
+{
+    struct tls_pair *pair = client_hello(tls_pair_init(18));
+
+    tls_hello_add(&hello, 45, "\1\1", 2);
+    tls_hello_add(&hello, 41, psk_offer, sizeof(psk_offer));
+    check_server(pair, NP_TLS_FINE);
+    pair = client_hello(tls_pair_init(18));
+    tls_hello_add(&hello, 41, psk_offer, sizeof(psk_offer));
+    check_server(pair, NP_TLS_MISSING_EXTENSION);
+    pair = client_hello(tls_pair_init(18));
+    tls_hello_add(&hello, 41, psk_offer, sizeof(psk_offer));
+    tls_hello_add(&hello, 45, "\1\1", 2);
+    check_server(pair, NP_TLS_ILLEGAL);
 }
 
 /* After the second hello there is none any more. */
