@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -267,6 +268,70 @@ class Hostile(Tls):
                     self.assertRegex(peer.stdout.read(8), b"^[0-9a-f]{8}$", suite)
                 finally:
                     peer.kill()
+
+
+class Crowds(Tls):
+    """Two servers in one process with few TLS buffers: what comes from the client's address of the
+    first one, and stands still inside a record, takes none from the second."""
+
+    def setUp(self):
+        super().setUp()
+        self.attacked, self.visit, good = self.port(), ("127.0.0.1", self.port()), self.port()
+        path = os.path.join(self.dir, "two.ini")
+        with open(path, "w", encoding="ascii") as file:
+            for name, port, visit in (("a", self.attacked, ("127.0.0.1", self.port())),
+                                      ("b", good, self.visit)):
+                file.write("[instance %s]\nurl = server://k@127.0.0.1:%d/%s?tls=1&mode=1&mem=8\n" % (
+                    name, port, net.where(*visit)))
+        self.server = self.node("-c", path, name="server", env={"NP_REPORT_INTERVAL": "60s"})
+        net.wait_listening(self.attacked)
+        net.wait_listening(good)
+        client = self.node("client://k@127.0.0.1:%d/%s?mode=2&min=2" % (good, self.target().where),
+                           name="client")
+        client.wait_log("Tunnel handshaked: ")
+        self.echo_at(self.visit)
+        control = self.serve(net.connect(("127.0.0.1", self.attacked)))
+        control.sendall(b"\0\n")
+        control.recv(200)
+
+    def check_others(self, times):
+        for _ in range(times):
+            start = patience.Watch()
+            self.echo_at(self.visit)
+            self.assertLess(start.took(), 1.0)
+
+    @limit(60)
+    def test_idle_connections_inside_a_record(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with contextlib.ExitStack() as stack:
+            crowd = []
+            for _ in range(100):
+                sock = stack.enter_context(
+                    context.wrap_socket(net.connect(("127.0.0.1", self.attacked))))
+                self.assertEqual(len(sock.recv(8)), 8)
+                crowd.append(sock)
+            for sock in crowd:
+                os.write(sock.fileno(), b"\x17\x03\x03")
+            self.check_others(20)
+            self.server.wait_log("All .* TLS buffers for pool connections are in use")
+
+    @limit(60)
+    def test_handshakes_inside_a_record(self):
+        crowd = []
+        with net.connect(self.visit) as session:
+            session.sendall(b"ECHO\n")
+            for _ in range(400):
+                crowd.append(net.connect(("127.0.0.1", self.attacked)))
+                crowd[-1].sendall(b"\x16\x03\x01")
+                if len(crowd) > 110:
+                    crowd.pop(0).close()
+                start = patience.Watch()
+                self.assertEqual(net.exchange(session, b"over tls", 10, False), b"over tls")
+                self.assertLess(start.took(), 1.0)
+            self.check_others(20)
+        for sock in crowd:
+            sock.close()
 
 
 class Middle:
