@@ -60,7 +60,8 @@ is_reproducible() {
         xargs -0 ls -d 2> /dev/null | tar -cf - -T - | tar -xf - -C "$copy"
     mkdir -p "$copy/build" && cp -r build/deps "$copy/build/deps" || return 1
     SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} \
-        make -s -j2 -C "$copy" all > /dev/null && cmp build/host/nodepass "$copy/build/host/nodepass"
+        make -s -j2 -C "$copy" all > /dev/null || return 1
+    cmp build/host/nodepass "$copy/build/host/nodepass"
 }
 
 check "make install" make -s install DESTDIR="$dest" PREFIX=/usr

@@ -4,9 +4,9 @@
  *
  * Checked when loaded, so that a broken pair never reaches a client: every certificate is X.509 and
  * not signed with SHA-1; each is issued by the next (names); the first is of RSA >= 2048 or
- * P-256/P-384; the key belongs to it (a signature by it is verified with the certificate's key). Dates and names
- * are left to the caller (not_before_s, not_after_s): an expired certificate is a warning, not a
- * reason to be down.
+ * P-256/P-384; the key belongs to it (a signature by it is verified with the certificate's key).
+ * Dates and names are left to the caller (not_before_s, not_after_s): an expired certificate is a
+ * warning, not a reason to be down.
  */
 #ifndef NP_CORE_TLS_KEY_PAIR_H
 #define NP_CORE_TLS_KEY_PAIR_H

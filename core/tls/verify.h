@@ -3,16 +3,16 @@
  *
  * With `roots`: every certificate is signed by the next and the last by a root of the bundle, in
  * this order; CA, path length, key usage and extended key usage of every CA right, of the root as
- * well; all within their dates; RSA of 2048 bits or more, P-256 or P-384; no SHA-1; the leaf is for TLS servers and names the server's name in
- * subjectAltName (DNS name or IP address; the common name never counts; no name is none). Not supported, and
- * so refused: CAs with name constraints, critical extended key usage, RSA-PSS signed certificates.
- * Not checked: revocation.
+ * well; all within their dates; RSA of 2048 bits or more, P-256 or P-384; no SHA-1; the leaf is for
+ * TLS servers and has the name asked for in subjectAltName (DNS name or IP address; the common name
+ * never counts; without a name none fits). Not supported, and so refused: CAs with name
+ * constraints, critical extended key usage, RSA-PSS signed certificates. Not checked: revocation.
  * With `pin`: the leaf's public key has this hash. Both may be given, and both then count.
  * With neither (tls=1) only the leaf's form and key size are checked.
  *
- * A wall clock before `floor_s` is not set: dates are then compared with the larger of `floor_s` and
- * `known_s`. A board that starts in 1970 still refuses what was expired when the program was built,
- * and accepts what is valid then.
+ * A wall clock before `floor_s` is not set: dates are then compared with the larger of `floor_s`
+ * and `known_s`. A board that starts in 1970 still refuses what was expired when the program was
+ * built, and accepts what is valid then.
  */
 #ifndef NP_CORE_TLS_VERIFY_H
 #define NP_CORE_TLS_VERIFY_H

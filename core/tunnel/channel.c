@@ -41,6 +41,12 @@ enum np_err np_channel_open(struct np_instance *instance, enum np_tls_role role,
     return NP_OK;
 }
 
+static void uncount_buffer(struct np_channel *c, enum np_channel_way way)
+{
+    c->instance->app->records_held[c->shares[way]]--;
+    c->instance->records_held[c->shares[way]]--;
+}
+
 static void drop_buffer(struct np_channel *c, enum np_channel_way way)
 {
     struct np_app *app = c->instance->app;
@@ -50,8 +56,7 @@ static void drop_buffer(struct np_channel *c, enum np_channel_way way)
     }
     np_pool_release(&app->records, c->buffers[way]);
     c->buffers[way] = 0;
-    app->records_held[c->shares[way]]--;
-    c->instance->records_held[c->shares[way]]--;
+    uncount_buffer(c, way);
     if (c->buffers[NP_CHANNEL_IN] == 0 && c->buffers[NP_CHANNEL_OUT] == 0) {
         np_list_remove(&app->holders, &c->holder);
     }
@@ -96,16 +101,10 @@ uint32_t np_channel_share_cap(uint32_t count, enum np_channel_share share)
     uint32_t handshakes = count < 8 ? 2 : count / 4;
     uint32_t sessions = count - (count < 4 ? 0 : handshakes) - count / 8;
 
-    switch (share) {
-    case NP_SHARE_HANDSHAKE:
-        return handshakes;
-    case NP_SHARE_IDLE:
-        return count < 16 ? 2 : count / 8;
-    case NP_SHARE_OUT:
-        return sessions - sessions / 2;
-    default:
-        return sessions < 2 ? 1 : sessions / 2;
+    if (share >= NP_SHARE_HANDSHAKE) {
+        return share == NP_SHARE_HANDSHAKE ? handshakes : count < 16 ? 2 : count / 8;
     }
+    return share == NP_SHARE_OUT || sessions < 2 ? sessions - sessions / 2 : sessions / 2;
 }
 
 static enum np_channel_share share_of(const struct np_channel *c, enum np_channel_way way)
@@ -147,16 +146,14 @@ bool np_channel_move(struct np_channel *c)
 {
     const struct np_app *app = c->instance->app;
     enum np_channel_share share = share_of(c, NP_CHANNEL_IN);
-    uint8_t *from = &c->shares[NP_CHANNEL_IN];
 
-    if (c->buffers[NP_CHANNEL_IN] == 0 || share == *from) {
+    if (c->buffers[NP_CHANNEL_IN] == 0 || share == c->shares[NP_CHANNEL_IN]) {
         return true;
     }
     if (app->records_held[share] >= np_channel_share_cap(app->records.count, share)) {
         return false;
     }
-    c->instance->app->records_held[*from]--;
-    c->instance->records_held[*from]--;
+    uncount_buffer(c, NP_CHANNEL_IN);
     count_buffer(c, NP_CHANNEL_IN);
     return true;
 }
@@ -223,7 +220,6 @@ static bool reclaim(struct np_app *app, enum np_channel_share share)
         np_session_abort(np_pool_at(&app->sessions, owner), NP_ERR_LIMIT);
     } else {
         struct np_conn *conn = np_pool_at(&app->conns, owner);
-        np_timer_stop(&app->timers, &conn->timer);
         conn->timer.fire(&conn->timer, app->now_ms); /* as if its time were over */
     }
     return true;

@@ -155,8 +155,8 @@ static uint32_t count_handshakes(const struct np_instance *instance)
     return count;
 }
 
-/* Frees handshake memory: the oldest handshake that stands still inside a record is closed, else the
- * oldest of all. */
+/* Frees handshake memory: the oldest handshake that stands still inside a record is closed, else
+ * the oldest of all. */
 static void give_way(struct np_instance *instance)
 {
     struct np_conn *oldest = NULL;

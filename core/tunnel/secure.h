@@ -52,8 +52,8 @@ enum np_err np_secure_open(struct np_secure *secure, struct np_instance *instanc
 /* Client: the server's tls= code is `level`, 1 or 2. NP_OK, or why it can't verify (no bundle); an
  * ERROR tells more. */
 enum np_err np_secure_use_level(struct np_secure *secure, uint8_t level);
-/* Looks whether crt= or key= changed, or indexes the bundle again. A broken pair or bundle keeps the
- * old one, with an ERROR; a bundle is tried again soon. */
+/* Looks whether crt= or key= changed, or indexes the bundle again. A broken pair or bundle keeps
+ * the old one, with an ERROR; a bundle is tried again soon. */
 void np_secure_reload(struct np_secure *secure);
 /* Why the peer's certificate was refused, "" if that was not it. */
 const char *np_secure_verdict(const struct np_secure *secure, enum np_tls_reason reason);

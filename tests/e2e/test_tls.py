@@ -281,8 +281,9 @@ class Crowds(Tls):
         with open(path, "w", encoding="ascii") as file:
             for name, port, visit in (("a", self.attacked, ("127.0.0.1", self.port())),
                                       ("b", good, self.visit)):
-                file.write("[instance %s]\nurl = server://k@127.0.0.1:%d/%s?tls=1&mode=1&mem=8\n" % (
-                    name, port, net.where(*visit)))
+                file.write("[instance %s]\n" % name)
+                file.write("url = server://k@127.0.0.1:%d/%s?tls=1&mode=1&mem=8\n" % (
+                    port, net.where(*visit)))
         self.server = self.node("-c", path, name="server", env={"NP_REPORT_INTERVAL": "60s"})
         net.wait_listening(self.attacked)
         net.wait_listening(good)
