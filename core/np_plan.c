@@ -223,24 +223,24 @@ static void plan_limits(struct np_plan *plan, const struct draft *draft)
 {
     uint32_t tunnels = plan->is_dynamic ? plan->instances : draft->tunnels;
     uint32_t servers = plan->is_dynamic ? plan->instances : draft->servers;
+    /* a master's few busy tunnels share what many idle ones leave */
+    uint32_t sharers = plan->is_dynamic ? at_most(tunnels, 4) : tunnels;
 
     plan->pool_conns = NP_MAX_CONNS;
     plan->pool_dials = NP_MAX_DIALS;
     plan->pool_greets = NP_MAX_GREETS;
     plan->pool_silent = NP_MAX_SILENT;
-    if (!draft->is_fitted || tunnels == 0) {
-        return;
-    }
-    /* a master's few busy tunnels share what many idle ones leave */
-    uint32_t sharers = plan->is_dynamic ? at_most(tunnels, 4) : tunnels;
-    plan->pool_conns = at_most(NP_MAX_CONNS, plan->conns / sharers);
-    plan->pool_silent = at_most(NP_MAX_SILENT, at_least(plan->pool_conns / 4, LEAST_SILENT));
-    plan->pool_conns -= plan->secures > 0 ? plan->pool_silent : 0;
-    plan->pool_dials = at_most(NP_MAX_DIALS, at_least(plan->pool_conns / 4, 2));
     if (plan->secures > 0) {
         uint32_t each = plan->handshakes / at_most(plan->secures, sharers);
         plan->pool_dials = at_most(plan->pool_dials, at_least(each, 1));
     }
+    if (!draft->is_fitted || tunnels == 0) {
+        return;
+    }
+    plan->pool_conns = at_most(NP_MAX_CONNS, plan->conns / sharers);
+    plan->pool_silent = at_most(NP_MAX_SILENT, at_least(plan->pool_conns / 4, LEAST_SILENT));
+    plan->pool_conns -= plan->secures > 0 ? plan->pool_silent : 0;
+    plan->pool_dials = at_most(plan->pool_dials, at_least(plan->pool_conns / 4, 2));
     if (servers > 0) {
         plan->pool_greets = at_most(NP_MAX_GREETS, plan->greets / servers);
     }
@@ -284,8 +284,8 @@ static void plan_buffers(struct np_plan *plan, const struct draft *draft)
         fit_records(plan, draft->bulk);
     }
     /* each handshake may hold a buffer, and one is for answers */
-    plan->handshakes =
-        at_most(plan->handshakes, np_channel_share_cap(plan->records, NP_SHARE_HANDSHAKE) - 1);
+    uint32_t most = np_channel_share_cap(plan->records, NP_SHARE_HANDSHAKE) - 1;
+    plan->handshakes = at_most(plan->handshakes, at_least(most, LEAST_HANDSHAKES));
 }
 
 /* What follows from the number of instances, sessions and connections. */

@@ -8,8 +8,8 @@
  * its API and a quarter for instances; less where half of the whole would not be left for the
  * others. That goes to sessions and pool connections in the proportion that the settings ask for.
  * A pool that is then empty refuses what is new.
- * There are never more TLS handshakes than buffers that they may have (channel.h), so that those
- * that stand still inside a record stop no other.
+ * There are fewer TLS handshakes than buffers that they may have (channel.h; two where there are
+ * only two), so that those that stand still inside a record stop no other.
  */
 #ifndef NP_CORE_NP_PLAN_H
 #define NP_CORE_NP_PLAN_H

@@ -75,8 +75,13 @@ static enum np_tls_reason judge(const struct chain *chain, bool has_roots, bool 
 {
     static _Alignas(16) uint8_t mem[NP_TLS_VERIFY_BYTES];
     struct np_verify_report report;
-    struct np_verify_policy policy = {
-        has_roots ? &world.roots : NULL, has_pin ? world.pair.pin : NULL, wall, NULL, 0, &report};
+    struct np_verify_policy policy = {has_roots ? &world.roots : NULL,
+                                      has_pin ? world.pair.pin : NULL,
+                                      wall,
+                                      NULL,
+                                      0,
+                                      0,
+                                      &report};
     const struct np_tls_verify_ops *ops = &np_verify_ops;
     uint8_t sig[8] = {0};
     enum np_tls_reason reason;
@@ -125,7 +130,9 @@ static void check_changed(struct fuzz_input in, uint32_t piece)
     }
     chain.der[0] = der;
     is_same = memcmp(der, world.pair.cred.chain[0].der, chain.len[0]) == 0;
-    FUZZ_CHECK((judge(&chain, true, true, NULL, piece) == NP_TLS_FINE) == is_same);
+    /* it has no name: that is what is wrong with it, unless something else is */
+    FUZZ_CHECK((judge(&chain, true, true, NULL, piece) == NP_TLS_CERT_NAME) == is_same);
+    FUZZ_CHECK((judge(&chain, false, true, NULL, piece) == NP_TLS_FINE) || !is_same);
     FUZZ_CHECK((judge(&chain, true, false, "x.example", piece) != NP_TLS_FINE));
     free(der);
 }
