@@ -195,15 +195,21 @@ static void on_name(struct np_name_waiter *waiter, enum np_err err)
     open_doors(instance);
 }
 
-/* NP_OK: the name is known. AGAIN: open_doors runs again when it is. */
-static enum np_err want_name(struct np_instance *instance, struct np_name *name)
+enum np_err np_instance_want_name(struct np_instance *instance, struct np_name *name,
+                                  void (*ready)(struct np_name_waiter *waiter, enum np_err err))
 {
     if (name->endpoint->host[0] == '\0' || name->count > 0) {
         return NP_OK; /* a door stays where it was bound first */
     }
-    instance->waiter.ready = on_name;
+    instance->waiter.ready = ready;
     instance->name_use = name->which;
     return np_name_want(name, &instance->waiter);
+}
+
+static void forget_name(struct np_instance *instance)
+{
+    np_name_cancel(instance->name_use == 0 ? &instance->tunnel : &instance->target,
+                   &instance->waiter);
 }
 
 static enum np_err open_tunnel_door(struct np_instance *instance)
@@ -211,7 +217,7 @@ static enum np_err open_tunnel_door(struct np_instance *instance)
     if (instance->tunnel_door != NP_HANDLE_NONE) {
         return NP_OK;
     }
-    enum np_err err = want_name(instance, &instance->tunnel);
+    enum np_err err = np_instance_want_name(instance, &instance->tunnel, on_name);
     if (err == NP_OK) {
         err =
             np_door_listen(instance, &instance->tunnel, NP_TAG_TUNNEL_DOOR, &instance->tunnel_door);
@@ -255,7 +261,7 @@ static enum np_err open_visitor_door(struct np_instance *instance)
     if (instance->mode == 2) {
         return NP_OK;
     }
-    enum np_err err = want_name(instance, name);
+    enum np_err err = np_instance_want_name(instance, name, on_name);
     if (err == NP_OK && instance->mode == 0) {
         err = decide_mode(instance, name);
     }
@@ -320,8 +326,7 @@ static void drop_tunnel(struct np_instance *instance)
     np_control_close(instance);
     np_connpool_stop(instance);
     np_launch_clear(instance);
-    np_name_cancel(instance->name_use == 0 ? &instance->tunnel : &instance->target,
-                   &instance->waiter);
+    forget_name(instance);
     np_timer_stop(&instance->app->timers, &instance->timer);
 }
 
@@ -441,6 +446,7 @@ void np_instance_stop(struct np_instance *instance)
     instance->door.tcp = NP_HANDLE_NONE;
     close_tunnel_door(instance);
     np_server_clear_greets(instance);
+    forget_name(instance);
     np_client_stop(instance);
     np_connpool_stop(instance);
     np_launch_clear(instance);

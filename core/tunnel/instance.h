@@ -7,6 +7,8 @@
  *            (auto: bind    (bind what    +-> server: EXPECT_CLIENT -> UP -+
  *             decides once)  is needed)   |      ^-------------------------+ client lost
  *                                         +-> client: EXPECT_SERVER -> EXPECT_ANSWER -> UP
+ *                                                     (forward: the look-up of its doors is
+ *                                                     in EXPECT_ANSWER)
  *   np_instance_stop: any -> DRAINING -> STOPPED
  *
  * Sessions live on while the control connection is down; visitors that come meanwhile wait up to
@@ -137,6 +139,9 @@ void np_instance_stop(struct np_instance *instance);
 void np_instance_deinit(struct np_instance *instance);
 /* The tunnel or a door failed: says why, cools down, starts again. */
 void np_instance_fail(struct np_instance *instance, enum np_err err, const char *what);
+/* Where a door is to be bound: NP_OK: known. AGAIN: `ready` is called when it is. Else why not. */
+enum np_err np_instance_want_name(struct np_instance *instance, struct np_name *name,
+                                  void (*ready)(struct np_name_waiter *waiter, enum np_err err));
 /* Changes the state; logs old -> new at debug. */
 void np_instance_set_state(struct np_instance *instance, enum np_instance_state state);
 /* A session has ended (drain may be over). */
