@@ -194,11 +194,12 @@ static void on_dialled(void *owner, enum np_err err, uint32_t handle)
     np_conn_fail(conn, np_cause_text(err));
 }
 
+/* To the server that has the control connection: its name may stand for another by now. */
 static enum np_err dial_one(struct np_conn *conn, uint32_t *handle)
 {
     struct np_instance *instance = conn->instance;
-    return np_dial_start(instance, &instance->tunnel, instance->app->tuning->tcp_dial_timeout_ms,
-                         on_dialled, conn, &conn->dial, handle);
+    return np_dial_start(instance, NULL, instance->app->tuning->tcp_dial_timeout_ms, on_dialled,
+                         conn, &conn->dial, handle);
 }
 
 /* Starts one connection. False if it failed at once or nothing is left to start it with. */

@@ -69,3 +69,23 @@ NP_TEST(tunnel_names, stopped_during_the_look_up)
     NP_CHECK(np_app_is_stopped(rig->sides[RIG_CLIENT].app));
     tunnel_rig_close(rig);
 }
+
+/* The name stands for another machine by now, where nobody listens: the pool follows the control
+ * connection. */
+NP_TEST(tunnel_names, the_pool_goes_where_the_control_connection_is)
+{
+    struct tunnel_rig *rig = tunnel_rig_open(63);
+
+    set_name(rig, "server.test", 1);
+    tunnel_rig_start(rig, RIG_SERVER, "server://key@10.0.0.1:7000/10.0.0.1:9000?mode=1", NULL);
+    tunnel_rig_start(rig, RIG_CLIENT,
+                     "client://key@server.test:7000/10.0.0.3:8080?mode=2&min=2&dns=1s", NULL);
+    NP_CHECK(tunnel_rig_run_until(rig, tunnel_rig_is_up, 3000));
+    set_name(rig, "server.test", 3);
+    tunnel_rig_run_ms(rig, 2000);
+    for (uint32_t i = 0; i < 8; i++) {
+        NP_CHECK(tunnel_rig_has_echo(rig, 500));
+    }
+    NP_CHECK_INT(tunnel_rig_log_count(rig, RIG_CLIENT, "Pool connection failed"), 0);
+    tunnel_rig_close(rig);
+}
