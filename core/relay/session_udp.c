@@ -312,6 +312,17 @@ static enum np_err open_socket(struct np_session *session, uint32_t leg)
     return err;
 }
 
+/* The session is over before it began. */
+static void fail_target(struct np_session *session, enum np_err err)
+{
+    struct np_instance *instance = session->instance;
+
+    np_log_limited(&instance->log, NP_SITE_TARGET, instance->app->now_ms, NP_LOG_WARN,
+                   "UDP target not reached: %s:%u: %s", instance->settings->target.host,
+                   instance->settings->target.port, np_err_text(err));
+    np_session_abort(session, err);
+}
+
 static void on_target_known(struct np_name_waiter *waiter, enum np_err err)
 {
     struct np_udp_link *udp = NP_CONTAINER(waiter, struct np_udp_link, waiter);
@@ -325,10 +336,7 @@ static void on_target_known(struct np_name_waiter *waiter, enum np_err err)
         }
     }
     if (err != NP_OK) {
-        np_log_limited(&instance->log, NP_SITE_TARGET, instance->app->now_ms, NP_LOG_WARN,
-                       "UDP target not reached: %s:%u: %s", instance->settings->target.host,
-                       instance->settings->target.port, np_err_text(err));
-        np_session_abort(session, err);
+        fail_target(session, err);
         return;
     }
     np_session_start_relay(session);
@@ -342,7 +350,7 @@ static void on_target_known(struct np_name_waiter *waiter, enum np_err err)
 static void on_dial_timeout(struct np_timer *timer, uint64_t now_ms)
 {
     (void)now_ms;
-    np_session_abort(NP_CONTAINER(timer, struct np_session, timer), NP_ERR_TIMED_OUT);
+    fail_target(NP_CONTAINER(timer, struct np_session, timer), NP_ERR_TIMED_OUT);
 }
 
 void np_udp_open_target(struct np_session *session)

@@ -68,7 +68,6 @@ void np_client_stop(struct np_instance *instance)
     }
 }
 
-
 /* The server says what its pool connections are. Never less than this side asks for: the answer is
  * plain text, and somebody between may have changed it. */
 static bool take_tls(struct np_instance *instance, uint8_t tls)

@@ -12,9 +12,9 @@
 struct np_dial {
     struct np_instance *instance;
     struct np_name *name; /* NULL: the peer of the control connection */
-    uint32_t self; /* pool handle */
-    uint8_t next;  /* address to try next */
-    uint8_t count; /* addresses to try */
+    uint32_t self;        /* pool handle */
+    uint8_t next;         /* address to try next */
+    uint8_t count;        /* addresses to try */
     enum np_err cause;
     struct np_addr addrs[NP_DIAL_MAX_TRIES];
     uint32_t tries[NP_DIAL_MAX_TRIES]; /* platform handles, NONE = not begun or failed */

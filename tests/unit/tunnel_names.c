@@ -89,3 +89,62 @@ NP_TEST(tunnel_names, the_pool_goes_where_the_control_connection_is)
     NP_CHECK_INT(tunnel_rig_log_count(rig, RIG_CLIENT, "Pool connection failed"), 0);
     tunnel_rig_close(rig);
 }
+
+/* ---- a name server that is silent ------------------------------------------------------------ */
+
+static bool tcp_answers(struct tunnel_rig *rig, uint32_t ms)
+{
+    struct person *person = tunnel_rig_connect(rig, np_sim_ip4(10, 0, 0, 2, 7000), "ehello", 6);
+
+    tunnel_rig_run_ms(rig, ms);
+    return person->received == 6;
+}
+
+/* The first session waits for half a second, those after it not at all; and not again when the
+ * query has failed. */
+NP_TEST(tunnel_names, a_known_answer_is_used_while_dns_is_silent)
+{
+    struct tunnel_rig *rig = tunnel_rig_open(64);
+    struct np_sim_name *name = set_name(rig, "target.test", 3);
+
+    rig->tuning.report_interval_ms = 600000; /* no probes */
+    tunnel_rig_start(rig, RIG_CLIENT, "client://10.0.0.2:7000/target.test:8080?mode=1&dns=2s",
+                     NULL);
+    tunnel_rig_run_ms(rig, 10);
+    NP_CHECK(tcp_answers(rig, 200));
+    name->delay_us = 10000000;
+    name->error = NP_ERR_TIMED_OUT;
+    tunnel_rig_run_ms(rig, 3000);
+    NP_CHECK(tcp_answers(rig, NP_NAME_WAIT_MS + 100));
+    NP_CHECK(tcp_answers(rig, 100));
+    tunnel_rig_run_ms(rig, 12000);
+    NP_CHECK_INT(tunnel_rig_log_count(rig, RIG_CLIENT, "timed out, using the last answer"), 1);
+    for (uint32_t i = 0; i < 100; i++) { /* 52 s */
+        NP_CHECK(tcp_answers(rig, 100));
+        tunnel_rig_run_ms(rig, 400);
+    }
+    NP_CHECK(name->queries >= 4 && name->queries <= 7); /* 10 s each, 1, 2, 4 and 8 s between */
+    NP_CHECK_INT(tunnel_rig_log_count(rig, RIG_CLIENT, "Name not resolved"), 1);
+    tunnel_rig_close(rig);
+}
+
+NP_TEST(tunnel_names, a_udp_visitor_of_a_name_without_answer_is_told_of)
+{
+    struct tunnel_rig *rig = tunnel_rig_open(65);
+    struct np_sim_name *name = set_name(rig, "target.test", 3);
+    struct np_addr to = np_sim_ip4(10, 0, 0, 2, 7000);
+    struct np_datagram datagram = {.base = (uint8_t *)"x", .len = 1};
+    uint32_t handle;
+
+    name->delay_us = 60000000;
+    tunnel_rig_start(rig, RIG_CLIENT, "client://10.0.0.2:7000/target.test:8080?mode=1", NULL);
+    tunnel_rig_run_ms(rig, 10);
+    NP_CHECK_INT(np_plat_udp_open(rig->people_plat, NULL, &to, 0, &handle), NP_OK);
+    NP_CHECK_INT(np_plat_udp_send(rig->people_plat, handle, &datagram, 1), 1);
+    tunnel_rig_run_ms(rig, 11000);
+    NP_CHECK_INT(tunnel_rig_log_count(rig, RIG_CLIENT,
+                                      "UDP target not reached: target.test:8080: timed out"),
+                 1);
+    np_plat_close(rig->people_plat, handle);
+    tunnel_rig_close(rig);
+}
