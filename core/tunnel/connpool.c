@@ -76,6 +76,11 @@ static struct np_conn *acquire(struct np_instance *instance)
     return conn;
 }
 
+static bool has_id(const struct np_conn *conn)
+{
+    return conn->state == NP_CONN_IDLE || conn->state == NP_CONN_EXPECT_PROOF;
+}
+
 /* Takes it out of every list and frees it; the platform handle lives on. */
 static void release(struct np_conn *conn)
 {
@@ -83,12 +88,13 @@ static void release(struct np_conn *conn)
     struct np_connpool *pool = &conn->instance->pool;
 
     np_timer_stop(&app->timers, &conn->timer);
-    if (conn->state == NP_CONN_IDLE) {
+    if (has_id(conn)) {
         remove_id(conn);
-        np_list_remove(&pool->idle, &conn->node);
-    } else {
-        np_list_remove(&pool->opening, &conn->node);
     }
+    np_list_remove(conn->state == NP_CONN_IDLE           ? &pool->idle
+                   : conn->state == NP_CONN_EXPECT_PROOF ? &pool->unproven
+                                                         : &pool->opening,
+                   &conn->node);
     np_pool_release(&app->conns, conn->self);
 }
 
@@ -105,7 +111,7 @@ void np_conn_close(struct np_conn *conn)
     release(conn);
 }
 
-/* Conn is filed under its id: a kept launch or a waiting visitor may want it. */
+/* Conn, filed under its id, can be used: a kept launch or a waiting visitor may want it. */
 static void become_idle(struct np_conn *conn)
 {
     struct np_instance *instance = conn->instance;
@@ -113,7 +119,6 @@ static void become_idle(struct np_conn *conn)
 
     conn->state = NP_CONN_IDLE;
     conn->idle_since_ms = instance->app->now_ms;
-    insert_id(conn);
     np_list_insert_last(&pool->idle, &conn->node);
     pool->arrived++;
     if (pool->idle.count > pool->peak) {
@@ -254,6 +259,17 @@ void np_connpool_fill(struct np_instance *instance)
     }
 }
 
+/* Tells the server that this connection is one of ours, if it wants to know. */
+static bool confirm_id(struct np_conn *conn)
+{
+    struct np_signal have = {0};
+
+    have.kind = NP_SIGNAL_HAVE;
+    have.id = conn->id;
+    return (conn->instance->control.extensions & NP_DIALECT_EXT_IDS) == 0 ||
+           np_control_send(conn->instance, &have) == NP_OK;
+}
+
 static void read_id(struct np_conn *conn)
 {
     struct np_instance *instance = conn->instance;
@@ -270,7 +286,7 @@ static void read_id(struct np_conn *conn)
         }
     }
     if (got < 0 || !np_id_parse(&conn->id, conn->id_text) ||
-        np_connpool_find(instance, conn->id) != NULL) {
+        np_connpool_find(instance, conn->id) != NULL || !confirm_id(conn)) {
         np_conn_fail(conn, np_err_text(got < 0 ? (enum np_err)got : NP_ERR_PROTOCOL));
         return;
     }
@@ -283,6 +299,7 @@ static void read_id(struct np_conn *conn)
                        "Pool connections work again");
     }
     np_backoff_reset(&instance->pool.backoff);
+    insert_id(conn);
     become_idle(conn);
     np_connpool_fill(instance);
 }
@@ -321,6 +338,42 @@ static uint32_t new_id(struct np_instance *instance)
     return id;
 }
 
+/* Whether the client tells which connections are its own (dialect.h, letter y). */
+static bool has_proofs(const struct np_instance *instance)
+{
+    return (instance->control.extensions & NP_DIALECT_EXT_IDS) != 0;
+}
+
+static void prove(struct np_conn *conn)
+{
+    struct np_instance *instance = conn->instance;
+
+    if (!conn->has_data) {
+        np_timer_stop(&instance->app->timers, &conn->timer);
+    }
+    np_list_remove(&instance->pool.unproven, &conn->node);
+    become_idle(conn);
+}
+
+void np_connpool_prove(struct np_instance *instance, uint32_t id)
+{
+    struct np_conn *conn = np_connpool_find(instance, id);
+
+    if (conn != NULL && conn->state == NP_CONN_EXPECT_PROOF) {
+        prove(conn);
+    }
+}
+
+void np_connpool_settle(struct np_instance *instance)
+{
+    struct np_node *node;
+
+    while (!has_proofs(instance) && (node = np_list_first(&instance->pool.unproven)) != NULL) {
+        prove(NP_CONTAINER(node, struct np_conn, node));
+    }
+    np_launch_serve_waiting(instance);
+}
+
 static void send_id(struct np_conn *conn)
 {
     struct np_instance *instance = conn->instance;
@@ -329,14 +382,20 @@ static void send_id(struct np_conn *conn)
 
     conn->id = new_id(instance);
     np_id_format(id_text, conn->id);
-    np_timer_stop(&app->timers, &conn->timer);
     np_plat_interest(app->plat, conn->handle, NP_EV_READ);
     if (np_conn_send(conn, (const uint8_t *)id_text, sizeof id_text) != NP_OK) {
         np_conn_close(conn);
         return;
     }
     np_list_remove(&instance->pool.opening, &conn->node);
-    become_idle(conn);
+    insert_id(conn);
+    conn->state = NP_CONN_EXPECT_PROOF;
+    np_list_insert_last(&instance->pool.unproven, &conn->node);
+    if (has_proofs(instance) || instance->control.is_ext_open) {
+        np_timer_start(&app->timers, &conn->timer, app->now_ms + app->tuning->handshake_timeout_ms);
+    } else {
+        prove(conn);
+    }
 }
 
 void np_connpool_insert_accepted(struct np_instance *instance, uint32_t handle)
@@ -346,7 +405,11 @@ void np_connpool_insert_accepted(struct np_instance *instance, uint32_t handle)
 
     /* New connections may overtake the launches that take the old ones: a client that replaces what
      * it has just used is beyond max for a moment. */
-    struct np_conn *conn = pool->idle.count < pool->max + NP_MAX_DIALS ? acquire(instance) : NULL;
+    uint32_t room = pool->max + NP_MAX_DIALS - pool->idle.count;
+    if (has_proofs(instance) && pool->unproven.count > 0 && pool->unproven.count >= room) {
+        np_conn_close(NP_CONTAINER(np_list_first(&pool->unproven), struct np_conn, node));
+    }
+    struct np_conn *conn = pool->unproven.count < room ? acquire(instance) : NULL;
     if (conn == NULL) {
         np_plat_tcp_close(app->plat, handle);
         return;
@@ -428,8 +491,10 @@ static void on_conn_timer(struct np_timer *timer, uint64_t now_ms)
     struct np_conn *conn = NP_CONTAINER(timer, struct np_conn, timer);
     (void)now_ms;
 
-    if (conn->state == NP_CONN_IDLE) {
+    if (conn->has_data) {
         on_early_data(conn, true);
+    } else if (conn->state == NP_CONN_EXPECT_PROOF) {
+        np_conn_close(conn); /* a stranger's */
     } else if (is_securing(conn)) {
         np_conn_on_secure_timeout(conn);
     } else {
@@ -440,7 +505,7 @@ static void on_conn_timer(struct np_timer *timer, uint64_t now_ms)
 /* Failed, with nothing left to read: it needs no buffer any more. */
 static void on_dead(struct np_conn *conn)
 {
-    if (conn->state == NP_CONN_IDLE) {
+    if (has_id(conn)) {
         lose(conn);
     } else if (is_client(conn->instance)) {
         np_conn_fail(conn, np_err_text(NP_ERR_RESET));
@@ -457,7 +522,7 @@ void np_conn_on_event(struct np_conn *conn, uint32_t flags)
         np_conn_on_secure_event(conn);
     } else if (conn->state == NP_CONN_EXPECT_ID) {
         read_id(conn);
-    } else if (conn->state == NP_CONN_IDLE) {
+    } else if (has_id(conn)) {
         if ((flags & NP_EV_ERROR) != 0 && conn->has_data) {
             lose(conn);
         } else {
@@ -474,6 +539,7 @@ void np_connpool_init(struct np_instance *instance)
 
     np_list_init(&pool->idle);
     np_list_init(&pool->opening);
+    np_list_init(&pool->unproven);
     pool->retry.fire = on_retry;
     pool->shrink.fire = np_connpool_on_shrink;
     np_backoff_init(&pool->backoff, NP_DIAL_BACKOFF_MS, NP_DIAL_BACKOFF_MAX_MS);
@@ -499,17 +565,22 @@ void np_connpool_start(struct np_instance *instance, uint32_t min, uint32_t max)
     np_connpool_fill(instance);
 }
 
+static void close_all(struct np_list *list)
+{
+    struct np_node *node;
+
+    while ((node = np_list_first(list)) != NULL) {
+        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
+    }
+}
+
 void np_connpool_stop(struct np_instance *instance)
 {
     struct np_connpool *pool = &instance->pool;
-    struct np_node *node;
 
-    while ((node = np_list_first(&pool->opening)) != NULL) {
-        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
-    }
-    while ((node = np_list_first(&pool->idle)) != NULL) {
-        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
-    }
+    close_all(&pool->opening);
+    close_all(&pool->unproven);
+    close_all(&pool->idle);
     np_timer_stop(&instance->app->timers, &pool->retry);
     np_timer_stop(&instance->app->timers, &pool->shrink);
 }
@@ -517,11 +588,8 @@ void np_connpool_stop(struct np_instance *instance)
 void np_connpool_flush(struct np_instance *instance)
 {
     struct np_connpool *pool = &instance->pool;
-    struct np_node *node;
 
-    while ((node = np_list_first(&pool->idle)) != NULL) {
-        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
-    }
+    close_all(&pool->idle);
     pool->errors = 0;
     pool->peak = 0;
     pool->thin_reports = 0;
@@ -532,7 +600,9 @@ void np_connpool_flush(struct np_instance *instance)
 bool np_connpool_reclaim(struct np_instance *instance, uint32_t keep)
 {
     struct np_connpool *pool = &instance->pool;
-    struct np_list *from = pool->opening.count > 0 ? &pool->opening : &pool->idle;
+    struct np_list *from = pool->opening.count > 0    ? &pool->opening
+                           : pool->unproven.count > 0 ? &pool->unproven
+                                                      : &pool->idle;
 
     if (from == &pool->idle && pool->idle.count <= keep) {
         return false;

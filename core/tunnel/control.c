@@ -144,14 +144,20 @@ static void on_signal(struct np_instance *instance, const struct np_signal *sign
         break;
     case NP_SIGNAL_EXT:
         if (instance->settings->role == NP_ROLE_SERVER) {
-            instance->control.extensions = signal->extensions & NP_DIALECT_EXT_UDP_FRAMES;
+            instance->control.extensions = signal->extensions & NP_DIALECT_EXT_ALL;
         }
+        break;
+    case NP_SIGNAL_HAVE:
+        np_connpool_prove(instance, signal->id);
+        break;
+    case NP_SIGNAL_MISSING:
+        np_launch_on_missing(instance, signal->id);
         break;
     case NP_SIGNAL_UNKNOWN:
         break;
     }
-    if (was_ext_open) {
-        np_launch_serve_waiting(instance);
+    if (was_ext_open && !instance->control.is_ext_open) {
+        np_connpool_settle(instance);
     }
 }
 

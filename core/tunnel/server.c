@@ -84,7 +84,7 @@ static enum np_err send_answer(struct np_instance *instance)
     answer.max = settings->max < room ? settings->max : room;
     answer.flow = instance->flow;
     answer.tls = settings->tls;
-    answer.extensions = NP_DIALECT_EXT_UDP_FRAMES; /* also tells that both ends are ours */
+    answer.extensions = NP_DIALECT_EXT_ALL;
     uint32_t len = np_answer_encode(line, key, &answer);
     if (len == 0) {
         np_log_write(&instance->log, NP_LOG_ERROR,
@@ -101,7 +101,7 @@ static void on_ext_timeout(struct np_timer *timer, uint64_t now_ms)
     (void)now_ms;
 
     instance->control.is_ext_open = false;
-    np_launch_serve_waiting(instance);
+    np_connpool_settle(instance);
 }
 
 static void welcome(struct np_instance *instance, uint32_t handle)
@@ -131,6 +131,7 @@ static void welcome(struct np_instance *instance, uint32_t handle)
         instance->timer.fire = on_ext_timeout;
         np_timer_start(&instance->app->timers, &instance->timer,
                        instance->app->now_ms + NP_EXT_WAIT_MS);
+        np_control_ping(instance); /* who answers that before a reply to the offer sends none */
     }
 }
 
@@ -201,6 +202,7 @@ void np_server_on_door(struct np_instance *instance)
             return;
         }
         if (err == NP_ERR_NO_HANDLES && instance->state == NP_INSTANCE_UP &&
+            instance->waiting.count > instance->pool.unproven.count &&
             np_launch_reclaim(instance)) {
             continue; /* else the waiting visitors would hold what they wait for */
         }
