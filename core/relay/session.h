@@ -33,7 +33,9 @@ struct np_udp_link {
     uint32_t out_len, out_sent, in_len; /* bytes */
     uint32_t in_skip;                   /* bytes still to come of a frame that is too long */
     bool is_framed;                     /* protocol.md 9.1 */
-    bool is_hashed;                     /* found by its visitor's address */
+    bool is_hashed;                     /* the visitor is on this side, found by its address */
+    bool has_answer;                    /* our socket to the target has received something ... */
+    uint8_t target_at;                  /* ... from this one of the target's addresses */
     bool has_local;                     /* answers go out from local_ip, see np_datagram */
     uint8_t local_ip[16];
 };

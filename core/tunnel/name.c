@@ -86,6 +86,7 @@ static void keep_alternating(struct np_name *name, const struct np_addr *found, 
     uint8_t wanted = found[0].family;
 
     name->count = 0;
+    name->best = 0;
     while (name->count < count) {
         uint32_t pick = count;
         for (uint32_t i = 0; i < count; i++) {

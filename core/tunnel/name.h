@@ -26,6 +26,7 @@ struct np_name {
     const struct np_endpoint *endpoint;
     uint8_t which;   /* sub of its tag: 0 tunnel, 1 target */
     uint8_t count;   /* addresses known */
+    uint8_t best;    /* the one that answered UDP last */
     bool is_failed;  /* the last query failed */
     bool is_refused; /* it could not be bound when that was tried last (door) */
     enum np_err cause;

@@ -148,3 +148,136 @@ NP_TEST(tunnel_names, a_udp_visitor_of_a_name_without_answer_is_told_of)
     np_plat_close(rig->people_plat, handle);
     tunnel_rig_close(rig);
 }
+
+/* ---- UDP ------------------------------------------------------------------------------------- */
+
+struct udp_rig {
+    struct tunnel_rig *rig;
+    uint32_t visitor, target;
+};
+
+static void udp_open(struct udp_rig *udp, uint16_t door)
+{
+    struct np_addr to = np_sim_ip4(10, 0, 0, 2, door);
+    struct np_addr at = np_sim_ip4(10, 0, 0, 3, 8080);
+
+    NP_CHECK_INT(np_plat_udp_open(udp->rig->people_plat, NULL, &to, 0, &udp->visitor), NP_OK);
+    NP_CHECK_INT(np_plat_udp_open(udp->rig->people_plat, &at, NULL, 0, &udp->target), NP_OK);
+}
+
+static void udp_close(struct udp_rig *udp)
+{
+    np_plat_close(udp->rig->people_plat, udp->visitor);
+    np_plat_close(udp->rig->people_plat, udp->target);
+    tunnel_rig_close(udp->rig);
+}
+
+/* One datagram from the visitor; *from is where the target saw it come from. */
+static bool udp_says(struct udp_rig *udp, uint32_t len, struct np_addr *from)
+{
+    uint8_t bytes[4096] = {0};
+    struct np_datagram datagram = {.base = bytes, .len = len, .cap = sizeof bytes};
+    struct np_plat *plat = udp->rig->people_plat;
+
+    NP_CHECK_INT(np_plat_udp_send(plat, udp->visitor, &datagram, 1), 1);
+    tunnel_rig_run_ms(udp->rig, 50);
+    if (np_plat_udp_recv(plat, udp->target, &datagram, 1) != 1) {
+        return false;
+    }
+    *from = datagram.addr;
+    return true;
+}
+
+static void udp_answers(struct udp_rig *udp, struct np_addr to)
+{
+    struct np_datagram datagram = {.base = (uint8_t *)"answer", .len = 6, .addr = to};
+
+    NP_CHECK_INT(np_plat_udp_send(udp->rig->people_plat, udp->target, &datagram, 1), 1);
+    tunnel_rig_run_ms(udp->rig, 50);
+}
+
+/* The first of two addresses refuses: the next datagram goes to the other one, and so do those of
+ * later visitors at once. */
+static void check_two_addrs(uint64_t seed, bool is_single)
+{
+    struct udp_rig udp = {.rig = tunnel_rig_open(seed)};
+    struct np_sim_name *name = set_name(udp.rig, "target.test", 1);
+    struct np_addr from;
+
+    name->addrs[1] = np_sim_ip4(10, 0, 0, 3, 0);
+    name->count = 2;
+    if (is_single) {
+        tunnel_rig_start(udp.rig, RIG_CLIENT, "client://10.0.0.2:7000/target.test:8080?mode=1",
+                         NULL);
+    } else {
+        tunnel_rig_start(udp.rig, RIG_SERVER, "server://key@10.0.0.1:7000/target.test:8080?mode=2",
+                         NULL);
+        tunnel_rig_start(udp.rig, RIG_CLIENT, "client://key@10.0.0.1:7000/10.0.0.2:7000?mode=2",
+                         NULL);
+    }
+    tunnel_rig_run_ms(udp.rig, 500);
+    udp_open(&udp, 7000);
+    NP_CHECK(!udp_says(&udp, 1, &from));
+    tunnel_rig_run_ms(udp.rig, 100);
+    NP_CHECK(udp_says(&udp, 1, &from));
+    udp_answers(&udp, from);
+    np_plat_close(udp.rig->people_plat, udp.visitor);
+    np_plat_close(udp.rig->people_plat, udp.target);
+    udp_open(&udp, 7000);
+    NP_CHECK(udp_says(&udp, 1, &from));
+    udp_close(&udp);
+}
+
+NP_TEST(tunnel_names, udp_to_a_name_whose_first_address_refuses)
+{
+    check_two_addrs(66, true);
+    check_two_addrs(67, false);
+}
+
+/* What the target sends does not prolong the session of a visitor who is gone. */
+static void check_silent_visitor(uint64_t seed, const char *url)
+{
+    struct udp_rig udp = {.rig = tunnel_rig_open(seed)};
+    struct np_addr from;
+
+    udp.rig->tuning.udp_read_timeout_ms = 2000;
+    if (url == NULL) {
+        tunnel_rig_start_pair(udp.rig, "max=4", "min=2");
+        udp_open(&udp, 7000);
+        np_plat_close(udp.rig->people_plat, udp.visitor);
+        struct np_addr to = np_sim_ip4(10, 0, 0, 1, 9000);
+        NP_CHECK_INT(np_plat_udp_open(udp.rig->people_plat, NULL, &to, 0, &udp.visitor), NP_OK);
+    } else {
+        tunnel_rig_start(udp.rig, RIG_CLIENT, url, NULL);
+        tunnel_rig_run_ms(udp.rig, 10);
+        udp_open(&udp, 7000);
+    }
+    NP_CHECK(udp_says(&udp, 1, &from));
+    for (uint32_t i = 0; i < 10; i++) {
+        uint32_t open = tunnel_rig_stats(udp.rig, RIG_CLIENT, 0).udp_sessions;
+        NP_CHECK(i == 4 || open == (i < 4 ? 1 : 0));
+        udp_answers(&udp, from);
+        tunnel_rig_run_ms(udp.rig, 450);
+    }
+    udp_close(&udp);
+}
+
+NP_TEST(tunnel_names, a_silent_udp_visitor_is_let_go)
+{
+    check_silent_visitor(68, "client://10.0.0.2:7000/10.0.0.3:8080?mode=1");
+    check_silent_visitor(69, NULL);
+}
+
+/* UDPRX counts every byte that came, also of a datagram that is too long to be passed on. */
+NP_TEST(tunnel_names, a_datagram_that_is_too_long_is_counted_whole)
+{
+    struct udp_rig udp = {.rig = tunnel_rig_open(59)};
+    struct np_addr from;
+
+    tunnel_rig_start(udp.rig, RIG_CLIENT, "client://10.0.0.2:7000/10.0.0.3:8080?mode=1", NULL);
+    tunnel_rig_run_ms(udp.rig, 10);
+    udp_open(&udp, 7000);
+    NP_CHECK(!udp_says(&udp, 2049, &from));
+    NP_CHECK_INT(tunnel_rig_stats(udp.rig, RIG_CLIENT, 0).udp_rx, 2049);
+    udp_close(&udp);
+}
