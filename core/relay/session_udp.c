@@ -232,6 +232,21 @@ static void give_target(struct np_session *session, const struct np_datagram *ba
     }
 }
 
+/* Takes out what did not fit its buffer; returns how many are left. */
+static uint32_t drop_cut(struct np_session *session, struct np_datagram *batch, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (batch[i].truncated) {
+            np_udp_count_drop(session, 1, "longer than NP_UDP_DATA_BUF_SIZE");
+        } else {
+            batch[kept++] = batch[i];
+        }
+    }
+    return kept;
+}
+
 /* From the local side: counts, polices and passes on `count` datagrams of one session. */
 static void give_up(struct np_session *session, struct np_datagram *batch, uint32_t count)
 {
@@ -243,9 +258,10 @@ static void give_up(struct np_session *session, struct np_datagram *batch, uint3
     }
     for (uint32_t i = 0; i < count; i++) {
         instance->counters.udp_rx += batch[i].len;
-        if (batch[i].truncated) {
-            np_udp_count_drop(session, 1, "longer than NP_UDP_DATA_BUF_SIZE");
-        } else if (may_pass(session, 0, batch[i].len)) {
+    }
+    count = drop_cut(session, batch, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (may_pass(session, 0, batch[i].len)) {
             batch[kept++] = batch[i];
         }
     }
@@ -304,7 +320,7 @@ static void read_socket(struct np_session *session, uint32_t leg)
         if (leg == 0) {
             give_up(session, batch, (uint32_t)got);
         } else {
-            np_udp_feed_local(session, batch, (uint32_t)got);
+            np_udp_feed_local(session, batch, drop_cut(session, batch, (uint32_t)got));
         }
         if ((uint32_t)got < NP_UDP_BATCH || np_pool_get(sessions, self) == NULL) {
             return;

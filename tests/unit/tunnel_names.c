@@ -268,10 +268,13 @@ NP_TEST(tunnel_names, a_silent_udp_visitor_is_let_go)
     check_silent_visitor(69, NULL);
 }
 
-/* UDPRX counts every byte that came, also of a datagram that is too long to be passed on. */
+/* UDPRX counts every byte that came, also of a datagram that is too long to be passed on; an answer
+ * that is too long does not arrive as a part. */
 NP_TEST(tunnel_names, a_datagram_that_is_too_long_is_counted_whole)
 {
     struct udp_rig udp = {.rig = tunnel_rig_open(59)};
+    uint8_t bytes[2049] = {0};
+    struct np_datagram answer = {.base = bytes, .cap = sizeof bytes, .len = sizeof bytes};
     struct np_addr from;
 
     tunnel_rig_start(udp.rig, RIG_CLIENT, "client://10.0.0.2:7000/10.0.0.3:8080?mode=1", NULL);
@@ -279,5 +282,10 @@ NP_TEST(tunnel_names, a_datagram_that_is_too_long_is_counted_whole)
     udp_open(&udp, 7000);
     NP_CHECK(!udp_says(&udp, 2049, &from));
     NP_CHECK_INT(tunnel_rig_stats(udp.rig, RIG_CLIENT, 0).udp_rx, 2049);
+    NP_CHECK(udp_says(&udp, 1, &from));
+    answer.addr = from;
+    NP_CHECK_INT(np_plat_udp_send(udp.rig->people_plat, udp.target, &answer, 1), 1);
+    tunnel_rig_run_ms(udp.rig, 50);
+    NP_CHECK_INT(np_plat_udp_recv(udp.rig->people_plat, udp.visitor, &answer, 1), NP_ERR_AGAIN);
     udp_close(&udp);
 }
