@@ -69,7 +69,9 @@ enum np_site {
     NP_SITE_TLS,
     NP_SITE_STALLED,
     NP_SITE_TAKEN_OVER,
-    NP_SITE_RELOAD
+    NP_SITE_RELOAD,
+    NP_SITE_HANDSHAKED,
+    NP_SITE_KEY
 };
 
 /* Visitors come in here. */

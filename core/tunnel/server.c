@@ -87,8 +87,8 @@ static enum np_err send_answer(struct np_instance *instance)
     answer.extensions = NP_DIALECT_EXT_ALL;
     uint32_t len = np_answer_encode(line, key, &answer);
     if (len == 0) {
-        np_log_write(&instance->log, NP_LOG_ERROR,
-                     "This key can't be used: no answer can be written with it, choose another");
+        np_log_limited(&instance->log, NP_SITE_KEY, instance->app->now_ms, NP_LOG_ERROR,
+                       "This key can't be used: no answer can be written with it, choose another");
         return NP_ERR_UNSUPPORTED;
     }
     instance->control.is_ext_open = answer.extensions != 0;
@@ -117,7 +117,8 @@ static void welcome(struct np_instance *instance, uint32_t handle)
     }
     np_addr_format(&instance->control.local, local, sizeof local);
     np_addr_format(&instance->control.peer, peer, sizeof peer);
-    np_log_write(&instance->log, NP_LOG_INFO, "Tunnel handshaked: %s <-> %s", local, peer);
+    np_log_limited(&instance->log, NP_SITE_HANDSHAKED, instance->app->now_ms, NP_LOG_INFO,
+                   "Tunnel handshaked: %s <-> %s", local, peer);
     if (!instance->said_weak_key) {
         instance->said_weak_key = true;
         np_log_write(&instance->log, NP_LOG_WARN,
