@@ -5,10 +5,16 @@
 #include "core/tunnel/door.h"
 #include "core/tunnel/health.h"
 
+static const char not_understood[] = "answer of the server not understood (wrong password?)";
+
 static void on_answer_timeout(struct np_timer *timer, uint64_t now_ms)
 {
+    struct np_instance *instance = NP_CONTAINER(timer, struct np_instance, timer);
     (void)now_ms;
-    np_instance_fail(NP_CONTAINER(timer, struct np_instance, timer), NP_ERR_TIMED_OUT, "handshake");
+
+    /* With another key an answer has no end. */
+    np_instance_fail(instance, NP_ERR_TIMED_OUT,
+                     instance->control.in.len > 0 ? not_understood : "handshake");
 }
 
 static void on_connected(struct np_instance *instance, uint32_t handle)
@@ -25,7 +31,7 @@ static void on_connected(struct np_instance *instance, uint32_t handle)
         np_instance_fail(instance, err, "handshake");
         return;
     }
-    np_line_decoder_init(&instance->control.in, key, NP_DIALECT_HELLO_CAP);
+    np_line_decoder_init(&instance->control.in, key, NP_DIALECT_LINE_CAP);
     np_plat_interest(app->plat, handle, NP_EV_READ);
     np_instance_set_state(instance, NP_INSTANCE_EXPECT_ANSWER);
     instance->timer.fire = on_answer_timeout;
@@ -208,7 +214,7 @@ void np_client_on_answer_event(struct np_instance *instance, uint32_t flags)
         err = np_answer_parse(&answer, in->text, in->len);
     }
     if (err != NP_OK) {
-        np_instance_fail(instance, err, "answer of the server not understood (wrong password?)");
+        np_instance_fail(instance, err, not_understood);
         return;
     }
     accept_answer(instance, &answer);

@@ -441,6 +441,7 @@ static void lose(struct np_conn *conn)
     struct np_instance *instance = conn->instance;
 
     instance->pool.lost_count++;
+    instance->pool.peak -= instance->pool.peak > 0; /* its peer knows: not stale */
     np_conn_close(conn);
     np_connpool_fill(instance);
 }

@@ -56,7 +56,7 @@ struct np_connpool {
     uint64_t flushed_ms;   /* when the last flush was sent or obeyed */
     uint64_t grown_ms;     /* when capacity last doubled */
     uint64_t taken_ms;     /* when one was taken last */
-    uint32_t peak;         /* most idle ones since the handshake */
+    uint32_t peak;         /* most idle ones, without those that were closed in order since */
     uint32_t arrived;      /* connections that became idle since the last report */
     uint32_t thin_reports; /* reports in a row with few idle ones and none arriving */
     bool is_down;          /* dials fail: said once */
