@@ -86,6 +86,10 @@ static enum np_err send_answer(struct np_instance *instance)
     answer.tls = settings->tls;
     answer.extensions = NP_DIALECT_EXT_ALL;
     uint32_t len = np_answer_encode(line, key, &answer);
+    if (len == 0) { /* there may be no room for the offer */
+        answer.extensions = 0;
+        len = np_answer_encode(line, key, &answer);
+    }
     if (len == 0) {
         np_log_limited(&instance->log, NP_SITE_KEY, instance->app->now_ms, NP_LOG_ERROR,
                        "This key can't be used: no answer can be written with it, choose another");
