@@ -5,8 +5,6 @@
 
 #include "core/np_app_state.h"
 
-#define MAX_ID_TRIES 16u /* for one that can be sent with this key; a bad key has none */
-
 static bool is_client(const struct np_instance *instance)
 {
     return instance->settings->role == NP_ROLE_CLIENT;
@@ -20,7 +18,7 @@ static uint32_t *bucket_of(struct np_app *app, const struct np_instance *instanc
     return &app->conn_buckets[(hash ^ (hash >> 16)) & (app->plan.conn_buckets - 1)];
 }
 
-static void insert_id(struct np_conn *conn)
+void np_conn_insert_id(struct np_conn *conn)
 {
     uint32_t *bucket = bucket_of(conn->instance->app, conn->instance, conn->id);
     conn->next_by_id = *bucket;
@@ -60,7 +58,7 @@ struct np_conn *np_connpool_find(struct np_instance *instance, uint32_t id)
 
 static void on_conn_timer(struct np_timer *timer, uint64_t now_ms);
 
-static struct np_conn *acquire(struct np_instance *instance)
+struct np_conn *np_conn_acquire(struct np_instance *instance)
 {
     uint32_t self;
     struct np_conn *conn = np_pool_acquire(&instance->app->conns, &self);
@@ -112,7 +110,7 @@ void np_conn_close(struct np_conn *conn)
 }
 
 /* Conn, filed under its id, can be used: a kept launch or a waiting visitor may want it. */
-static void become_idle(struct np_conn *conn)
+void np_conn_become_idle(struct np_conn *conn)
 {
     struct np_instance *instance = conn->instance;
     struct np_connpool *pool = &instance->pool;
@@ -210,7 +208,7 @@ static enum np_err dial_one(struct np_conn *conn, uint32_t *handle)
 /* Starts one connection. False if it failed at once or nothing is left to start it with. */
 static bool open_one(struct np_instance *instance)
 {
-    struct np_conn *conn = acquire(instance);
+    struct np_conn *conn = np_conn_acquire(instance);
     uint32_t handle;
 
     if (conn == NULL) {
@@ -299,130 +297,12 @@ static void read_id(struct np_conn *conn)
                        "Pool connections work again");
     }
     np_backoff_reset(&instance->pool.backoff);
-    insert_id(conn);
-    become_idle(conn);
+    np_conn_insert_id(conn);
+    np_conn_become_idle(conn);
     np_connpool_fill(instance);
 }
 
-/* ---- server: accepting ----------------------------------------------------------------------- */
-
-/* Whether launches with this id can be written with the key (protocol.md 2), for visitors that
- * stand for short and long addresses. */
-static bool is_sendable(const struct np_instance *instance, uint32_t id)
-{
-    static const uint16_t ports[] = {7, 50000};
-    struct np_key key = {instance->settings->key, instance->settings->key_len};
-    struct np_signal launch = {0};
-    uint8_t line[NP_DIALECT_LINE_CAP + 1];
-
-    launch.kind = NP_SIGNAL_TCP;
-    launch.id = id;
-    launch.peer = instance->control.peer;
-    for (uint32_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
-        launch.peer.port = ports[i];
-        if (np_signal_encode(line, key, &launch) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static uint32_t new_id(struct np_instance *instance)
-{
-    uint32_t tries = 0;
-    uint32_t id;
-    do {
-        id = np_rng_next(&instance->app->rng);
-    } while (np_connpool_find(instance, id) != NULL ||
-             (++tries < MAX_ID_TRIES && !is_sendable(instance, id)));
-    return id;
-}
-
-/* Whether the client tells which connections are its own (dialect.h, letter y). */
-static bool has_proofs(const struct np_instance *instance)
-{
-    return (instance->control.extensions & NP_DIALECT_EXT_IDS) != 0;
-}
-
-static void prove(struct np_conn *conn)
-{
-    struct np_instance *instance = conn->instance;
-
-    if (!conn->has_data) {
-        np_timer_stop(&instance->app->timers, &conn->timer);
-    }
-    np_list_remove(&instance->pool.unproven, &conn->node);
-    become_idle(conn);
-}
-
-void np_connpool_prove(struct np_instance *instance, uint32_t id)
-{
-    struct np_conn *conn = np_connpool_find(instance, id);
-
-    if (conn != NULL && conn->state == NP_CONN_EXPECT_PROOF) {
-        prove(conn);
-    }
-}
-
-void np_connpool_settle(struct np_instance *instance)
-{
-    struct np_node *node;
-
-    while (!has_proofs(instance) && (node = np_list_first(&instance->pool.unproven)) != NULL) {
-        prove(NP_CONTAINER(node, struct np_conn, node));
-    }
-    np_launch_serve_waiting(instance);
-}
-
-static void send_id(struct np_conn *conn)
-{
-    struct np_instance *instance = conn->instance;
-    struct np_app *app = instance->app;
-    char id_text[NP_DIALECT_ID_LEN];
-
-    conn->id = new_id(instance);
-    np_id_format(id_text, conn->id);
-    np_plat_interest(app->plat, conn->handle, NP_EV_READ);
-    if (np_conn_send(conn, (const uint8_t *)id_text, sizeof id_text) != NP_OK) {
-        np_conn_close(conn);
-        return;
-    }
-    np_list_remove(&instance->pool.opening, &conn->node);
-    insert_id(conn);
-    conn->state = NP_CONN_EXPECT_PROOF;
-    np_list_insert_last(&instance->pool.unproven, &conn->node);
-    if (has_proofs(instance) || instance->control.is_ext_open) {
-        np_timer_start(&app->timers, &conn->timer, app->now_ms + app->tuning->handshake_timeout_ms);
-    } else {
-        prove(conn);
-    }
-}
-
-void np_connpool_insert_accepted(struct np_instance *instance, uint32_t handle)
-{
-    struct np_app *app = instance->app;
-    struct np_connpool *pool = &instance->pool;
-
-    /* New connections may overtake the launches that take the old ones: a client that replaces what
-     * it has just used is beyond max for a moment. */
-    uint32_t room = pool->max + NP_MAX_DIALS - pool->idle.count;
-    if (has_proofs(instance) && pool->unproven.count > 0 && pool->unproven.count >= room) {
-        np_conn_close(NP_CONTAINER(np_list_first(&pool->unproven), struct np_conn, node));
-    }
-    struct np_conn *conn = pool->unproven.count < room ? acquire(instance) : NULL;
-    if (conn == NULL) {
-        np_plat_tcp_close(app->plat, handle);
-        return;
-    }
-    conn->handle = handle;
-    np_plat_retag(app->plat, handle, np_tag(NP_TAG_CONN, 0, conn->self & NP_POOL_INDEX_MASK));
-    np_list_insert_last(&pool->opening, &conn->node);
-    if (NP_HAS_TLS != 0 && instance->tls != 0) {
-        np_conn_expect_hello(conn);
-    } else {
-        send_id(conn);
-    }
-}
+/* ---- both sides: the handshake is over ------------------------------------------------------ */
 
 void np_conn_on_secured(struct np_conn *conn)
 {
@@ -430,7 +310,7 @@ void np_conn_on_secured(struct np_conn *conn)
         expect_id(conn);
         read_id(conn); /* it may have come with the end of the handshake */
     } else {
-        send_id(conn);
+        np_conn_send_id(conn);
     }
 }
 
@@ -441,7 +321,9 @@ static void lose(struct np_conn *conn)
     struct np_instance *instance = conn->instance;
 
     instance->pool.lost_count++;
-    instance->pool.peak -= instance->pool.peak > 0; /* its peer knows: not stale */
+    if (instance->control.extensions != 0 && instance->pool.peak > 0) {
+        instance->pool.peak--; /* one of ours has closed it knowingly */
+    }
     np_conn_close(conn);
     np_connpool_fill(instance);
 }

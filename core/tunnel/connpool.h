@@ -75,12 +75,6 @@ void np_connpool_stop(struct np_instance *instance);
 void np_connpool_flush(struct np_instance *instance);
 /* Client: dials what is missing. */
 void np_connpool_fill(struct np_instance *instance);
-/* Server: the client has read this id. */
-void np_connpool_prove(struct np_instance *instance, uint32_t id);
-/* Server: it is known now whether the client will tell its ids. */
-void np_connpool_settle(struct np_instance *instance);
-/* Server: a connection of the known client; sends its id and files it. */
-void np_connpool_insert_accepted(struct np_instance *instance, uint32_t handle);
 /* No descriptor is left for a session: closes the newest connection that carries none. False if
  * there is none, or `keep` idle ones at most. */
 bool np_connpool_reclaim(struct np_instance *instance, uint32_t keep);
@@ -95,6 +89,13 @@ uint32_t np_connpool_take(struct np_conn *conn, uint32_t *channel);
 /* Closes `conn`, with its handle. */
 void np_conn_close(struct np_conn *conn);
 void np_conn_on_event(struct np_conn *conn, uint32_t flags);
+
+/* conn_accept.c. Server: the client has read this id. */
+void np_connpool_prove(struct np_instance *instance, uint32_t id);
+/* Server: it is known now whether the client will tell its ids. */
+void np_connpool_settle(struct np_instance *instance);
+/* Server: a connection of the known client; sends its id and files it. */
+void np_connpool_insert_accepted(struct np_instance *instance, uint32_t handle);
 
 /* pool_size.c. A connection was taken: the pool may grow. */
 void np_connpool_grow(struct np_instance *instance);
@@ -121,6 +122,14 @@ void np_conn_watch(struct np_conn *conn);
 enum np_err np_conn_send(struct np_conn *conn, const uint8_t *buf, uint32_t len);
 /* Server: the bytes are the hello of a client that was restarted. */
 bool np_conn_is_hello(const struct np_conn *conn, const uint8_t *bytes, uint32_t len);
+
+/* For conn_accept.c: a new one, in no list yet, or NULL with a WARN; files it under its id; it can
+ * be used from now on: a kept launch or a waiting visitor may take it. */
+struct np_conn *np_conn_acquire(struct np_instance *instance);
+void np_conn_insert_id(struct np_conn *conn);
+void np_conn_become_idle(struct np_conn *conn);
+/* For connpool.c: sends the id; may close `conn`. */
+void np_conn_send_id(struct np_conn *conn);
 
 /* For conn_secure.c: the handshake is over. */
 void np_conn_on_secured(struct np_conn *conn);

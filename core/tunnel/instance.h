@@ -102,10 +102,11 @@ struct np_instance {
     const char *fault_text; /* what failed with that */
     bool was_bound;         /* first attempt at the doors is over */
     bool said_weak_key;
-    bool quick_retry_used; /* see client.c */
-    uint64_t up_ms;        /* since when it is up */
-    uint8_t name_use;      /* whose list `waiter` is in: 0 tunnel, 1 target */
-    uint32_t tunnel_door;  /* server: platform handle */
+    uint8_t quick_welcomes; /* server: handshakes in a row, each soon after the one before */
+    bool quick_retry_used;  /* see client.c */
+    uint64_t up_ms;         /* since when it is up */
+    uint8_t name_use;       /* whose list `waiter` is in: 0 tunnel, 1 target */
+    uint32_t tunnel_door;   /* server: platform handle */
     struct np_door door;
     struct np_name tunnel, target;
     struct np_name_waiter waiter;

@@ -75,8 +75,7 @@ void np_launch_serve_waiting(struct np_instance *instance)
 {
     struct np_node *node;
 
-    if (instance->state != NP_INSTANCE_UP || !np_instance_has_visitors(instance) ||
-        instance->control.is_ext_open) {
+    if (instance->state != NP_INSTANCE_UP || !np_instance_has_visitors(instance)) {
         return;
     }
     while ((node = np_list_first(&instance->waiting)) != NULL && instance->pool.idle.count > 0) {
