@@ -20,9 +20,8 @@ struct np_control {
     uint32_t era;    /* control connections so far */
     struct np_addr local, peer;
     uint32_t extensions; /* agreed with the peer: NP_DIALECT_EXT_* */
-    bool
-        is_ext_open; /* offered, and the reply may still come: no pool connection is used meanwhile */
-    uint32_t bad_run; /* messages in a row that did not parse */
+    bool is_ext_open;    /* offered, and no message has come: the first may be the reply */
+    uint32_t bad_run;    /* messages in a row that did not parse */
     uint64_t bad_count;
     bool has_heard;                  /* a message that parses */
     uint64_t heard_ms;               /* when something was received last */

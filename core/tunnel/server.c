@@ -100,15 +100,6 @@ static enum np_err send_answer(struct np_instance *instance)
     return np_flow_give_all(instance->app->plat, instance->control.handle, line, len);
 }
 
-static void on_ext_timeout(struct np_timer *timer, uint64_t now_ms)
-{
-    struct np_instance *instance = NP_CONTAINER(timer, struct np_instance, timer);
-    (void)now_ms;
-
-    instance->control.is_ext_open = false;
-    np_connpool_settle(instance);
-}
-
 /* Scripts wait for this line; only a flood of hellos is kept short. */
 static void say_handshaked(struct np_instance *instance)
 {
@@ -147,12 +138,7 @@ static void welcome(struct np_instance *instance, uint32_t handle)
     np_connpool_start(instance, 1, instance->settings->max);
     np_instance_set_state(instance, NP_INSTANCE_UP);
     np_health_start(instance);
-    if (instance->control.is_ext_open) {
-        instance->timer.fire = on_ext_timeout;
-        np_timer_start(&instance->app->timers, &instance->timer,
-                       instance->app->now_ms + NP_EXT_WAIT_MS);
-        np_control_ping(instance); /* who answers that before a reply to the offer sends none */
-    }
+    np_control_ping(instance); /* a client that takes up no offer answers this first */
 }
 
 void np_greet_on_event(struct np_greet *greet, uint32_t flags)
