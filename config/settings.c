@@ -162,7 +162,8 @@ static void check_loop(const struct np_settings *settings, struct np_report *rep
 static bool is_key_usable(const struct np_settings *settings)
 {
     struct np_key key = {settings->key, settings->key_len};
-    struct np_answer answer = {.max = settings->max, .flow = '+', .tls = settings->tls};
+    struct np_answer answer = {
+        .max = AT_MOST(settings->max, NP_MAX_CONNS), .flow = '+', .tls = settings->tls};
     struct np_signal launch = {.kind = NP_SIGNAL_TCP,
                                .peer = {.family = NP_FAMILY_IP4, .port = 50000}};
     uint8_t line[NP_DIALECT_LINE_CAP + 1];
