@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* conn_accept: pool connections at the server: the id it gives them, and the client's word that they
- * are its own (protocol.md 6, 9.1). */
+/* conn_accept: pool connections at the server: the id it gives them, and the client's word that
+ * they are its own (protocol.md 6, 9.1). */
 #include "core/np_app_state.h"
 
 #define MAX_ID_TRIES 16u /* for one that can be sent with this key; a bad key has none */
