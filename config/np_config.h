@@ -187,11 +187,6 @@
 #ifndef NP_LAUNCH_WAIT_MS
 #define NP_LAUNCH_WAIT_MS 2000
 #endif
-/* UDP visitors of a server wait this long after the handshake for the client's reply to the offer
- * of framed datagrams; a Go client sends none, or a ping first (protocol.md 9.1). */
-#ifndef NP_EXT_WAIT_MS
-#define NP_EXT_WAIT_MS 1000
-#endif
 /* The client's limit for the 8 bytes of a connection's id (protocol.md 6). */
 #ifndef NP_ID_TIMEOUT_MS
 #define NP_ID_TIMEOUT_MS 20000

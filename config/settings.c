@@ -11,6 +11,7 @@
 #include "core/wire/dialect.h"
 
 #define REPORT_CAP (NP_MAX_URL + 512u)
+#define KEY_TRIES 16u /* ids */
 #define AT_MOST(value, limit) ((value) < (limit) ? (value) : (limit))
 
 static void report_line(struct np_report *report, bool is_error, const char *format, va_list args)
@@ -165,6 +166,25 @@ static void check_loop(const struct np_settings *settings, struct np_report *rep
     }
 }
 
+/* Whether an answer and launches can be written with the key (protocol.md 2). */
+static bool is_key_usable(const struct np_settings *settings)
+{
+    struct np_key key = {settings->key, settings->key_len};
+    struct np_answer answer = {
+        .max = AT_MOST(settings->max, NP_MAX_CONNS), .flow = '+', .tls = settings->tls};
+    struct np_signal launch = {.kind = NP_SIGNAL_TCP,
+                               .peer = {.family = NP_FAMILY_IP4, .port = 50000}};
+    uint8_t line[NP_DIALECT_LINE_CAP + 1];
+
+    for (uint32_t i = 0; i < KEY_TRIES; i++) {
+        launch.id = i * 0x9e3779b9u; /* one that can't be written is passed over later too */
+        if (np_signal_encode(line, key, &launch) > 0) {
+            return np_answer_encode(line, key, &answer) > 0;
+        }
+    }
+    return false;
+}
+
 void np_settings_complete(struct np_settings *settings, struct np_report *report)
 {
     complete_tls(settings, report);
@@ -172,6 +192,11 @@ void np_settings_complete(struct np_settings *settings, struct np_report *report
         return;
     }
     complete_key(settings);
+    bool needs_key = settings->role == NP_ROLE_SERVER || settings->mode != 1;
+    if (needs_key && settings->key_len > 0 && !is_key_usable(settings)) {
+        np_report_error(report, "password: no control message can be written with this one, choose "
+                                "another");
+    }
     check_loop(settings, report);
     if (settings->notcp && settings->noudp) {
         np_report_error(report, "notcp=1 with noudp=1: want at most one of them, else nothing is "

@@ -28,7 +28,8 @@ enum {
 
 /* Timers an object of each kind embeds; kept beside the sum below. */
 enum {
-    TIMERS_INSTANCE = 6, /* timer, report, udp_retry, rate_timer, pool.retry, pool.shrink */
+    /* timer, report, udp_retry, rate_timer, pool.retry, pool.shrink, tunnel.late, target.late */
+    TIMERS_INSTANCE = 8,
     TIMERS_SESSION = 1,
     TIMERS_CONN = 1,
     TIMERS_DIAL = 2,

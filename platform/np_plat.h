@@ -149,9 +149,9 @@ enum np_err np_plat_tcp_splice(struct np_plat *plat, uint32_t from, uint32_t to,
 struct np_datagram {
     uint8_t *base;
     uint32_t cap;        /* recv: room at base in bytes */
-    uint32_t len;        /* recv: bytes written; send: bytes to send (0 is legal) */
+    uint32_t len;        /* of the datagram, also where it is truncated; 0 is legal */
     struct np_addr addr; /* recv: from (unmapped); send: to (ignored by a connected socket) */
-    bool truncated;      /* recv: the datagram was longer than cap, the rest is lost */
+    bool truncated;      /* recv: it was longer than cap (or what the platform keeps): no use */
     /* Of a socket that listens on all addresses: the one the datagram was sent to, and has to be
      * sent from so that a visitor takes it for the answer. Same family as addr. A platform that
      * does not know it clears has_local; a connected socket ignores both on sending. */

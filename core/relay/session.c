@@ -238,6 +238,9 @@ static void own_conn(struct np_session *session, uint32_t handle, uint32_t chann
 void np_session_attach_conn(struct np_session *session, struct np_conn *conn, bool is_framed)
 {
     uint32_t channel;
+
+    session->conn_id = conn->id;
+    session->has_conn_id = true;
     uint32_t handle = np_connpool_take(conn, &channel);
 
     own_conn(session, handle, channel);

@@ -33,7 +33,9 @@ struct np_udp_link {
     uint32_t out_len, out_sent, in_len; /* bytes */
     uint32_t in_skip;                   /* bytes still to come of a frame that is too long */
     bool is_framed;                     /* protocol.md 9.1 */
-    bool is_hashed;                     /* found by its visitor's address */
+    bool is_hashed;                     /* the visitor is on this side, found by its address */
+    bool has_answer;                    /* our socket to the target has received something ... */
+    uint8_t target_at;                  /* ... from this one of the target's addresses */
     bool has_local;                     /* answers go out from local_ip, see np_datagram */
     uint8_t local_ip[16];
 };
@@ -43,11 +45,11 @@ struct np_session {
     uint32_t self; /* pool handle */
     uint8_t state; /* enum np_session_state */
     bool is_udp;
-    bool has_conn_id; /* target side: conn_id is set */
+    bool has_conn_id; /* conn_id is set */
     uint32_t legs[2]; /* platform handles */
     uint32_t channel; /* pool handle of the TLS on leg 1, 0 = plain */
     uint32_t dial;
-    uint32_t conn_id;      /* target side: the id its pool connection had */
+    uint32_t conn_id;      /* the id its pool connection had */
     uint64_t active_ms;    /* when bytes moved last */
     struct np_node node;   /* instance->sessions */
     struct np_node queue;  /* instance->waiting */
@@ -79,7 +81,7 @@ void np_session_resume(struct np_instance *instance);
 void np_session_abort(struct np_session *session, enum np_err err);
 /* Both directions ended in order. */
 void np_session_finish(struct np_session *session);
-/* Target side: the session that runs over the pool connection that had `id`, or NULL. */
+/* The session that runs over the pool connection that had `id`, or NULL. */
 struct np_session *np_session_find(struct np_instance *instance, uint32_t id);
 /* Something moved: puts off the idle limit. */
 void np_session_touch(struct np_session *session);

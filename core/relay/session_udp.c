@@ -28,7 +28,7 @@ void np_udp_count_drop(struct np_session *session, uint32_t count, const char *w
                    "Datagram dropped: %s", why);
 }
 
-/* Something moved: put off the idle limit and the end of the least recently used. */
+/* The visitor is there: puts off the idle limit and the end of the least recently used. */
 static void use(struct np_session *session)
 {
     struct np_list *lru = &session->instance->udp_lru;
@@ -125,6 +125,52 @@ void np_udp_release(struct np_session *session)
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
+/* Opens the session's own socket as leg `leg`, to the target's first address from udp.target_at on
+ * that can be had. */
+static enum np_err open_socket(struct np_session *session, uint32_t leg)
+{
+    struct np_instance *instance = session->instance;
+    struct np_app *app = instance->app;
+    const struct np_settings *settings = instance->settings;
+    enum np_err err = NP_ERR_UNREACHABLE;
+
+    for (uint32_t i = 0; i < instance->target.count; i++, session->udp.target_at++) {
+        session->udp.target_at %= instance->target.count;
+        const struct np_addr *target = &instance->target.addrs[session->udp.target_at];
+        bool from = settings->dial_given && settings->dial.family == target->family;
+        if (settings->dial_given && !from) {
+            continue;
+        }
+        err = np_plat_udp_open(app->plat, from ? &settings->dial : NULL, target,
+                               np_tag(NP_TAG_SESSION, leg, session->self & NP_POOL_INDEX_MASK),
+                               &session->legs[leg]);
+        if (err == NP_OK) {
+            np_plat_interest(app->plat, session->legs[leg], NP_EV_READ);
+            return NP_OK;
+        }
+        session->legs[leg] = NP_HANDLE_NONE;
+    }
+    return err;
+}
+
+/* The target's address refused. One that has never answered gives way to the next, where the
+ * visitor's next datagram goes. */
+static void try_next_addr(struct np_session *session, uint32_t leg)
+{
+    struct np_instance *instance = session->instance;
+
+    if (session->udp.has_answer || instance->target.count < 2) {
+        return;
+    }
+    np_plat_close(instance->app->plat, session->legs[leg]);
+    session->legs[leg] = NP_HANDLE_NONE;
+    session->udp.target_at++;
+    enum np_err err = open_socket(session, leg);
+    if (err != NP_OK) {
+        np_session_abort(session, err);
+    }
+}
+
 /* Datagrams to the local side: to the visitor through the door, or to the target. */
 void np_udp_feed_local(struct np_session *session, struct np_datagram *batch, uint32_t count)
 {
@@ -186,18 +232,36 @@ static void give_target(struct np_session *session, const struct np_datagram *ba
     }
 }
 
+/* Takes out what did not fit its buffer; returns how many are left. */
+static uint32_t drop_cut(struct np_session *session, struct np_datagram *batch, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (batch[i].truncated) {
+            np_udp_count_drop(session, 1, "longer than NP_UDP_DATA_BUF_SIZE");
+        } else {
+            batch[kept++] = batch[i];
+        }
+    }
+    return kept;
+}
+
 /* From the local side: counts, polices and passes on `count` datagrams of one session. */
 static void give_up(struct np_session *session, struct np_datagram *batch, uint32_t count)
 {
     struct np_instance *instance = session->instance;
     uint32_t kept = 0;
 
-    use(session);
+    if (session->udp.is_hashed) { /* else it is the target that speaks */
+        use(session);
+    }
     for (uint32_t i = 0; i < count; i++) {
         instance->counters.udp_rx += batch[i].len;
-        if (batch[i].truncated) {
-            np_udp_count_drop(session, 1, "longer than NP_UDP_DATA_BUF_SIZE");
-        } else if (may_pass(session, 0, batch[i].len)) {
+    }
+    count = drop_cut(session, batch, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (may_pass(session, 0, batch[i].len)) {
             batch[kept++] = batch[i];
         }
     }
@@ -240,18 +304,23 @@ static void read_socket(struct np_session *session, uint32_t leg)
     for (uint32_t round = 0; round < DOOR_ROUNDS; round++) {
         prepare_batch(app, batch);
         int32_t got = np_plat_udp_recv(app->plat, session->legs[leg], batch, NP_UDP_BATCH);
-        if (got == NP_ERR_AGAIN || got == NP_ERR_REFUSED) {
+        if (got == NP_ERR_REFUSED) {
+            try_next_addr(session, leg);
+            return;
+        }
+        if (got == NP_ERR_AGAIN) {
             return;
         }
         if (got < 0) {
             np_session_abort(session, (enum np_err)got);
             return;
         }
+        session->udp.has_answer = true;
+        session->instance->target.best = session->udp.target_at;
         if (leg == 0) {
             give_up(session, batch, (uint32_t)got);
         } else {
-            use(session);
-            np_udp_feed_local(session, batch, (uint32_t)got);
+            np_udp_feed_local(session, batch, drop_cut(session, batch, (uint32_t)got));
         }
         if ((uint32_t)got < NP_UDP_BATCH || np_pool_get(sessions, self) == NULL) {
             return;
@@ -279,37 +348,24 @@ void np_udp_on_event(struct np_session *session, uint32_t leg, uint32_t flags)
         }
     }
     if ((flags & (NP_EV_READ | NP_EV_ERROR)) != 0) {
-        use(session);
+        if (!session->udp.is_hashed) { /* the visitor is at the far end */
+            use(session);
+        }
         np_udp_leg_read(session);
     }
 }
 
 /* ---- beginnings ------------------------------------------------------------------------------ */
 
-/* Opens the session's own socket to the target as leg `leg`. */
-static enum np_err open_socket(struct np_session *session, uint32_t leg)
+/* The session is over before it began. */
+static void fail_target(struct np_session *session, enum np_err err)
 {
     struct np_instance *instance = session->instance;
-    struct np_app *app = instance->app;
-    const struct np_settings *settings = instance->settings;
-    enum np_err err = NP_ERR_UNREACHABLE;
 
-    for (uint32_t i = 0; i < instance->target.count; i++) {
-        const struct np_addr *target = &instance->target.addrs[i];
-        bool from = settings->dial_given && settings->dial.family == target->family;
-        if (settings->dial_given && !from) {
-            continue;
-        }
-        err = np_plat_udp_open(app->plat, from ? &settings->dial : NULL, target,
-                               np_tag(NP_TAG_SESSION, leg, session->self & NP_POOL_INDEX_MASK),
-                               &session->legs[leg]);
-        if (err == NP_OK) {
-            np_plat_interest(app->plat, session->legs[leg], NP_EV_READ);
-            return NP_OK;
-        }
-        session->legs[leg] = NP_HANDLE_NONE;
-    }
-    return err;
+    np_log_limited(&instance->log, NP_SITE_TARGET, instance->app->now_ms, NP_LOG_WARN,
+                   "UDP target not reached: %s:%u: %s", instance->settings->target.host,
+                   instance->settings->target.port, np_err_text(err));
+    np_session_abort(session, err);
 }
 
 static void on_target_known(struct np_name_waiter *waiter, enum np_err err)
@@ -319,16 +375,14 @@ static void on_target_known(struct np_name_waiter *waiter, enum np_err err)
     struct np_instance *instance = session->instance;
 
     if (err == NP_OK) {
+        session->udp.target_at = instance->target.best;
         err = open_socket(session, is_single(session) ? 1 : 0);
         if (err == NP_ERR_NO_HANDLES && np_connpool_reclaim(instance, 0)) {
             err = open_socket(session, is_single(session) ? 1 : 0);
         }
     }
     if (err != NP_OK) {
-        np_log_limited(&instance->log, NP_SITE_TARGET, instance->app->now_ms, NP_LOG_WARN,
-                       "UDP target not reached: %s:%u: %s", instance->settings->target.host,
-                       instance->settings->target.port, np_err_text(err));
-        np_session_abort(session, err);
+        fail_target(session, err);
         return;
     }
     np_session_start_relay(session);
@@ -342,7 +396,7 @@ static void on_target_known(struct np_name_waiter *waiter, enum np_err err)
 static void on_dial_timeout(struct np_timer *timer, uint64_t now_ms)
 {
     (void)now_ms;
-    np_session_abort(NP_CONTAINER(timer, struct np_session, timer), NP_ERR_TIMED_OUT);
+    fail_target(NP_CONTAINER(timer, struct np_session, timer), NP_ERR_TIMED_OUT);
 }
 
 void np_udp_open_target(struct np_session *session)

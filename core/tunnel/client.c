@@ -5,10 +5,16 @@
 #include "core/tunnel/door.h"
 #include "core/tunnel/health.h"
 
+static const char not_understood[] = "answer of the server not understood (wrong password?)";
+
 static void on_answer_timeout(struct np_timer *timer, uint64_t now_ms)
 {
+    struct np_instance *instance = NP_CONTAINER(timer, struct np_instance, timer);
     (void)now_ms;
-    np_instance_fail(NP_CONTAINER(timer, struct np_instance, timer), NP_ERR_TIMED_OUT, "handshake");
+
+    /* With another key an answer has no end. */
+    np_instance_fail(instance, NP_ERR_TIMED_OUT,
+                     instance->control.in.len > 0 ? not_understood : "handshake");
 }
 
 static void on_connected(struct np_instance *instance, uint32_t handle)
@@ -25,7 +31,7 @@ static void on_connected(struct np_instance *instance, uint32_t handle)
         np_instance_fail(instance, err, "handshake");
         return;
     }
-    np_line_decoder_init(&instance->control.in, key, NP_DIALECT_HELLO_CAP);
+    np_line_decoder_init(&instance->control.in, key, NP_DIALECT_LINE_CAP);
     np_plat_interest(app->plat, handle, NP_EV_READ);
     np_instance_set_state(instance, NP_INSTANCE_EXPECT_ANSWER);
     instance->timer.fire = on_answer_timeout;
@@ -68,16 +74,6 @@ void np_client_stop(struct np_instance *instance)
     }
 }
 
-/* Forward: visitors come in here, before the first launch can be wanted. */
-static enum np_err prepare_doors(struct np_instance *instance)
-{
-    if (instance->flow != '+') {
-        np_door_close(instance);
-        return NP_OK;
-    }
-    return np_door_open(instance, &instance->target);
-}
-
 /* The server says what its pool connections are. Never less than this side asks for: the answer is
  * plain text, and somebody between may have changed it. */
 static bool take_tls(struct np_instance *instance, uint8_t tls)
@@ -111,38 +107,69 @@ static bool take_tls(struct np_instance *instance, uint8_t tls)
     return err == NP_OK;
 }
 
+/* Takes up what the server offers, as the first message. */
+static void reply_to_offer(struct np_instance *instance, uint32_t offer)
+{
+    struct np_signal ext = {0};
+
+    ext.kind = NP_SIGNAL_EXT;
+    ext.extensions = offer;
+    if (offer != 0 && np_control_send(instance, &ext) == NP_OK) {
+        instance->control.extensions = offer;
+    }
+}
+
+static void go_up(struct np_instance *instance)
+{
+    char local[NP_ADDR_TEXT_CAP], peer[NP_ADDR_TEXT_CAP];
+
+    np_addr_format(&instance->control.local, local, sizeof local);
+    np_addr_format(&instance->control.peer, peer, sizeof peer);
+    np_log_write(&instance->log, NP_LOG_INFO, "Tunnel handshaked: %s <-> %s", local, peer);
+    np_instance_set_state(instance, NP_INSTANCE_UP);
+    np_connpool_start(instance, instance->settings->min, instance->pool.max);
+    np_health_start(instance);
+}
+
+/* Forward: visitors come in here, before the first launch can be wanted. */
+static void on_door_known(struct np_name_waiter *waiter, enum np_err err)
+{
+    struct np_instance *instance = NP_CONTAINER(waiter, struct np_instance, waiter);
+
+    if (err != NP_OK) {
+        np_instance_fail(instance, err, "address not known");
+        return;
+    }
+    err = np_door_open(instance, &instance->target);
+    if (err != NP_OK) {
+        np_instance_fail(instance, err, "target address not bound");
+        return;
+    }
+    go_up(instance);
+}
+
 static void accept_answer(struct np_instance *instance, const struct np_answer *answer)
 {
-    struct np_app *app = instance->app;
     uint32_t handle = instance->hello_handle;
-    char local[NP_ADDR_TEXT_CAP], peer[NP_ADDR_TEXT_CAP];
 
     if (!take_tls(instance, answer->tls)) {
         return;
     }
     instance->hello_handle = NP_HANDLE_NONE;
-    np_timer_stop(&app->timers, &instance->timer);
+    np_timer_stop(&instance->app->timers, &instance->timer);
     np_control_open(instance, handle);
     instance->flow = answer->flow;
-    enum np_err err = prepare_doors(instance);
-    if (err != NP_OK) {
-        np_instance_fail(instance, err, "target address not bound");
+    instance->pool.max = answer->max;
+    reply_to_offer(instance, answer->extensions);
+    if (answer->flow != '+') {
+        np_door_close(instance);
+        go_up(instance);
         return;
     }
-    if ((answer->extensions & NP_DIALECT_EXT_UDP_FRAMES) != 0) {
-        struct np_signal ext = {0};
-        ext.kind = NP_SIGNAL_EXT;
-        ext.extensions = NP_DIALECT_EXT_UDP_FRAMES;
-        if (np_control_send(instance, &ext) == NP_OK) {
-            instance->control.extensions = NP_DIALECT_EXT_UDP_FRAMES;
-        }
+    enum np_err err = np_instance_want_name(instance, &instance->target, on_door_known);
+    if (err != NP_ERR_AGAIN) {
+        on_door_known(&instance->waiter, err);
     }
-    np_addr_format(&instance->control.local, local, sizeof local);
-    np_addr_format(&instance->control.peer, peer, sizeof peer);
-    np_log_write(&instance->log, NP_LOG_INFO, "Tunnel handshaked: %s <-> %s", local, peer);
-    np_instance_set_state(instance, NP_INSTANCE_UP);
-    np_connpool_start(instance, instance->settings->min, answer->max);
-    np_health_start(instance);
 }
 
 /* A server that has not noticed our restart takes the new connection for a pool connection and
@@ -187,7 +214,7 @@ void np_client_on_answer_event(struct np_instance *instance, uint32_t flags)
         err = np_answer_parse(&answer, in->text, in->len);
     }
     if (err != NP_OK) {
-        np_instance_fail(instance, err, "answer of the server not understood (wrong password?)");
+        np_instance_fail(instance, err, not_understood);
         return;
     }
     accept_answer(instance, &answer);

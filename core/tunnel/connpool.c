@@ -5,8 +5,6 @@
 
 #include "core/np_app_state.h"
 
-#define MAX_ID_TRIES 16u /* for one that can be sent with this key; a bad key has none */
-
 static bool is_client(const struct np_instance *instance)
 {
     return instance->settings->role == NP_ROLE_CLIENT;
@@ -20,7 +18,7 @@ static uint32_t *bucket_of(struct np_app *app, const struct np_instance *instanc
     return &app->conn_buckets[(hash ^ (hash >> 16)) & (app->plan.conn_buckets - 1)];
 }
 
-static void insert_id(struct np_conn *conn)
+void np_conn_insert_id(struct np_conn *conn)
 {
     uint32_t *bucket = bucket_of(conn->instance->app, conn->instance, conn->id);
     conn->next_by_id = *bucket;
@@ -60,7 +58,7 @@ struct np_conn *np_connpool_find(struct np_instance *instance, uint32_t id)
 
 static void on_conn_timer(struct np_timer *timer, uint64_t now_ms);
 
-static struct np_conn *acquire(struct np_instance *instance)
+struct np_conn *np_conn_acquire(struct np_instance *instance)
 {
     uint32_t self;
     struct np_conn *conn = np_pool_acquire(&instance->app->conns, &self);
@@ -76,6 +74,11 @@ static struct np_conn *acquire(struct np_instance *instance)
     return conn;
 }
 
+static bool has_id(const struct np_conn *conn)
+{
+    return conn->state == NP_CONN_IDLE || conn->state == NP_CONN_EXPECT_PROOF;
+}
+
 /* Takes it out of every list and frees it; the platform handle lives on. */
 static void release(struct np_conn *conn)
 {
@@ -83,12 +86,13 @@ static void release(struct np_conn *conn)
     struct np_connpool *pool = &conn->instance->pool;
 
     np_timer_stop(&app->timers, &conn->timer);
-    if (conn->state == NP_CONN_IDLE) {
+    if (has_id(conn)) {
         remove_id(conn);
-        np_list_remove(&pool->idle, &conn->node);
-    } else {
-        np_list_remove(&pool->opening, &conn->node);
     }
+    np_list_remove(conn->state == NP_CONN_IDLE           ? &pool->idle
+                   : conn->state == NP_CONN_EXPECT_PROOF ? &pool->unproven
+                                                         : &pool->opening,
+                   &conn->node);
     np_pool_release(&app->conns, conn->self);
 }
 
@@ -105,15 +109,14 @@ void np_conn_close(struct np_conn *conn)
     release(conn);
 }
 
-/* Conn is filed under its id: a kept launch or a waiting visitor may want it. */
-static void become_idle(struct np_conn *conn)
+/* Conn, filed under its id, can be used: a kept launch or a waiting visitor may want it. */
+void np_conn_become_idle(struct np_conn *conn)
 {
     struct np_instance *instance = conn->instance;
     struct np_connpool *pool = &instance->pool;
 
     conn->state = NP_CONN_IDLE;
     conn->idle_since_ms = instance->app->now_ms;
-    insert_id(conn);
     np_list_insert_last(&pool->idle, &conn->node);
     pool->arrived++;
     if (pool->idle.count > pool->peak) {
@@ -198,17 +201,18 @@ static void on_dialled(void *owner, enum np_err err, uint32_t handle)
     np_conn_fail(conn, np_cause_text(err));
 }
 
+/* To the server that has the control connection: its name may stand for another by now. */
 static enum np_err dial_one(struct np_conn *conn, uint32_t *handle)
 {
     struct np_instance *instance = conn->instance;
-    return np_dial_start(instance, &instance->tunnel, instance->app->tuning->tcp_dial_timeout_ms,
-                         on_dialled, conn, &conn->dial, handle);
+    return np_dial_start(instance, NULL, instance->app->tuning->tcp_dial_timeout_ms, on_dialled,
+                         conn, &conn->dial, handle);
 }
 
 /* Starts one connection. False if it failed at once or nothing is left to start it with. */
 static bool open_one(struct np_instance *instance)
 {
-    struct np_conn *conn = acquire(instance);
+    struct np_conn *conn = np_conn_acquire(instance);
     uint32_t handle;
 
     if (conn == NULL) {
@@ -257,6 +261,17 @@ void np_connpool_fill(struct np_instance *instance)
     }
 }
 
+/* Tells the server that this connection is one of ours, if it wants to know. */
+static bool confirm_id(struct np_conn *conn)
+{
+    struct np_signal have = {0};
+
+    have.kind = NP_SIGNAL_HAVE;
+    have.id = conn->id;
+    return (conn->instance->control.extensions & NP_DIALECT_EXT_IDS) == 0 ||
+           np_control_send(conn->instance, &have) == NP_OK;
+}
+
 static void read_id(struct np_conn *conn)
 {
     struct np_instance *instance = conn->instance;
@@ -273,7 +288,7 @@ static void read_id(struct np_conn *conn)
         }
     }
     if (got < 0 || !np_id_parse(&conn->id, conn->id_text) ||
-        np_connpool_find(instance, conn->id) != NULL) {
+        np_connpool_find(instance, conn->id) != NULL || !confirm_id(conn)) {
         np_conn_fail(conn, np_err_text(got < 0 ? (enum np_err)got : NP_ERR_PROTOCOL));
         return;
     }
@@ -286,83 +301,12 @@ static void read_id(struct np_conn *conn)
                        "Pool connections work again");
     }
     np_backoff_reset(&instance->pool.backoff);
-    become_idle(conn);
+    np_conn_insert_id(conn);
+    np_conn_become_idle(conn);
     np_connpool_fill(instance);
 }
 
-/* ---- server: accepting ----------------------------------------------------------------------- */
-
-/* Whether launches with this id can be written with the key (protocol.md 2), for visitors that
- * stand for short and long addresses. */
-static bool is_sendable(const struct np_instance *instance, uint32_t id)
-{
-    static const uint16_t ports[] = {7, 50000};
-    struct np_key key = {instance->settings->key, instance->settings->key_len};
-    struct np_signal launch = {0};
-    uint8_t line[NP_DIALECT_LINE_CAP + 1];
-
-    launch.kind = NP_SIGNAL_TCP;
-    launch.id = id;
-    launch.peer = instance->control.peer;
-    for (uint32_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
-        launch.peer.port = ports[i];
-        if (np_signal_encode(line, key, &launch) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static uint32_t new_id(struct np_instance *instance)
-{
-    uint32_t tries = 0;
-    uint32_t id;
-    do {
-        id = np_rng_next(&instance->app->rng);
-    } while (np_connpool_find(instance, id) != NULL ||
-             (++tries < MAX_ID_TRIES && !is_sendable(instance, id)));
-    return id;
-}
-
-static void send_id(struct np_conn *conn)
-{
-    struct np_instance *instance = conn->instance;
-    struct np_app *app = instance->app;
-    char id_text[NP_DIALECT_ID_LEN];
-
-    conn->id = new_id(instance);
-    np_id_format(id_text, conn->id);
-    np_timer_stop(&app->timers, &conn->timer);
-    np_plat_interest(app->plat, conn->handle, NP_EV_READ);
-    if (np_conn_send(conn, (const uint8_t *)id_text, sizeof id_text) != NP_OK) {
-        np_conn_close(conn);
-        return;
-    }
-    np_list_remove(&instance->pool.opening, &conn->node);
-    become_idle(conn);
-}
-
-void np_connpool_insert_accepted(struct np_instance *instance, uint32_t handle)
-{
-    struct np_app *app = instance->app;
-    struct np_connpool *pool = &instance->pool;
-
-    /* New connections may overtake the launches that take the old ones: a client that replaces what
-     * it has just used is beyond max for a moment. */
-    struct np_conn *conn = pool->idle.count < pool->max + NP_MAX_DIALS ? acquire(instance) : NULL;
-    if (conn == NULL) {
-        np_plat_tcp_close(app->plat, handle);
-        return;
-    }
-    conn->handle = handle;
-    np_plat_retag(app->plat, handle, np_tag(NP_TAG_CONN, 0, conn->self & NP_POOL_INDEX_MASK));
-    np_list_insert_last(&pool->opening, &conn->node);
-    if (NP_HAS_TLS != 0 && instance->tls != 0) {
-        np_conn_expect_hello(conn);
-    } else {
-        send_id(conn);
-    }
-}
+/* ---- both sides: the handshake is over ------------------------------------------------------ */
 
 void np_conn_on_secured(struct np_conn *conn)
 {
@@ -370,7 +314,7 @@ void np_conn_on_secured(struct np_conn *conn)
         expect_id(conn);
         read_id(conn); /* it may have come with the end of the handshake */
     } else {
-        send_id(conn);
+        np_conn_send_id(conn);
     }
 }
 
@@ -381,6 +325,9 @@ static void lose(struct np_conn *conn)
     struct np_instance *instance = conn->instance;
 
     instance->pool.lost_count++;
+    if (instance->control.extensions != 0 && instance->pool.peak > 0) {
+        instance->pool.peak--; /* one of ours has closed it knowingly */
+    }
     np_conn_close(conn);
     np_connpool_fill(instance);
 }
@@ -454,8 +401,10 @@ static void on_conn_timer(struct np_timer *timer, uint64_t now_ms)
     struct np_conn *conn = NP_CONTAINER(timer, struct np_conn, timer);
     (void)now_ms;
 
-    if (conn->state == NP_CONN_IDLE) {
+    if (conn->has_data) {
         on_early_data(conn, true);
+    } else if (conn->state == NP_CONN_EXPECT_PROOF) {
+        np_conn_close(conn); /* a stranger's */
     } else if (is_securing(conn)) {
         np_conn_on_secure_timeout(conn);
     } else {
@@ -466,7 +415,7 @@ static void on_conn_timer(struct np_timer *timer, uint64_t now_ms)
 /* Failed, with nothing left to read: it needs no buffer any more. */
 static void on_dead(struct np_conn *conn)
 {
-    if (conn->state == NP_CONN_IDLE) {
+    if (has_id(conn)) {
         lose(conn);
     } else if (is_client(conn->instance)) {
         np_conn_fail(conn, np_err_text(NP_ERR_RESET));
@@ -483,7 +432,7 @@ void np_conn_on_event(struct np_conn *conn, uint32_t flags)
         np_conn_on_secure_event(conn);
     } else if (conn->state == NP_CONN_EXPECT_ID) {
         read_id(conn);
-    } else if (conn->state == NP_CONN_IDLE) {
+    } else if (has_id(conn)) {
         if ((flags & NP_EV_ERROR) != 0 && conn->has_data) {
             lose(conn);
         } else {
@@ -500,6 +449,7 @@ void np_connpool_init(struct np_instance *instance)
 
     np_list_init(&pool->idle);
     np_list_init(&pool->opening);
+    np_list_init(&pool->unproven);
     pool->retry.fire = on_retry;
     pool->shrink.fire = np_connpool_on_shrink;
     np_backoff_init(&pool->backoff, NP_DIAL_BACKOFF_MS, NP_DIAL_BACKOFF_MAX_MS);
@@ -525,17 +475,22 @@ void np_connpool_start(struct np_instance *instance, uint32_t min, uint32_t max)
     np_connpool_fill(instance);
 }
 
+static void close_all(struct np_list *list)
+{
+    struct np_node *node;
+
+    while ((node = np_list_first(list)) != NULL) {
+        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
+    }
+}
+
 void np_connpool_stop(struct np_instance *instance)
 {
     struct np_connpool *pool = &instance->pool;
-    struct np_node *node;
 
-    while ((node = np_list_first(&pool->opening)) != NULL) {
-        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
-    }
-    while ((node = np_list_first(&pool->idle)) != NULL) {
-        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
-    }
+    close_all(&pool->opening);
+    close_all(&pool->unproven);
+    close_all(&pool->idle);
     np_timer_stop(&instance->app->timers, &pool->retry);
     np_timer_stop(&instance->app->timers, &pool->shrink);
 }
@@ -543,11 +498,8 @@ void np_connpool_stop(struct np_instance *instance)
 void np_connpool_flush(struct np_instance *instance)
 {
     struct np_connpool *pool = &instance->pool;
-    struct np_node *node;
 
-    while ((node = np_list_first(&pool->idle)) != NULL) {
-        np_conn_close(NP_CONTAINER(node, struct np_conn, node));
-    }
+    close_all(&pool->idle);
     pool->errors = 0;
     pool->peak = 0;
     pool->thin_reports = 0;
@@ -558,7 +510,9 @@ void np_connpool_flush(struct np_instance *instance)
 bool np_connpool_reclaim(struct np_instance *instance, uint32_t keep)
 {
     struct np_connpool *pool = &instance->pool;
-    struct np_list *from = pool->opening.count > 0 ? &pool->opening : &pool->idle;
+    struct np_list *from = pool->opening.count > 0    ? &pool->opening
+                           : pool->unproven.count > 0 ? &pool->unproven
+                                                      : &pool->idle;
 
     if (from == &pool->idle && pool->idle.count <= keep) {
         return false;

@@ -24,6 +24,7 @@ void np_control_open(struct np_instance *instance, uint32_t handle)
     control->extensions = 0;
     control->is_ext_open = false;
     control->bad_run = 0;
+    control->has_heard = false;
     control->heard_ms = app->now_ms;
     control->pinged_us = 0;
     control->ping_count = control->pong_count = 0;
@@ -53,6 +54,13 @@ void np_control_close(struct np_instance *instance)
 bool np_control_is_open(const struct np_instance *instance)
 {
     return instance->control.handle != NP_HANDLE_NONE;
+}
+
+const char *np_control_fault(const struct np_instance *instance)
+{
+    return instance->settings->role == NP_ROLE_SERVER && !instance->control.has_heard
+               ? "client has sent nothing readable since its hello (other key?)"
+               : "control connection";
 }
 
 enum np_err np_control_send(struct np_instance *instance, const struct np_signal *signal)
@@ -112,7 +120,7 @@ void np_control_flush(struct np_instance *instance)
             return;
         }
         if (sent < 0) {
-            np_instance_fail(instance, (enum np_err)sent, "control connection");
+            np_instance_fail(instance, (enum np_err)sent, np_control_fault(instance));
             return;
         }
         control->out_len -= (uint32_t)sent;
@@ -144,14 +152,20 @@ static void on_signal(struct np_instance *instance, const struct np_signal *sign
         break;
     case NP_SIGNAL_EXT:
         if (instance->settings->role == NP_ROLE_SERVER) {
-            instance->control.extensions = signal->extensions & NP_DIALECT_EXT_UDP_FRAMES;
+            instance->control.extensions = signal->extensions & NP_DIALECT_EXT_ALL;
         }
+        break;
+    case NP_SIGNAL_HAVE:
+        np_connpool_prove(instance, signal->id);
+        break;
+    case NP_SIGNAL_MISSING:
+        np_launch_on_missing(instance, signal->id);
         break;
     case NP_SIGNAL_UNKNOWN:
         break;
     }
-    if (was_ext_open) {
-        np_launch_serve_waiting(instance);
+    if (was_ext_open && !instance->control.is_ext_open) {
+        np_connpool_settle(instance);
     }
 }
 
@@ -165,7 +179,7 @@ static bool tolerate_bad(struct np_instance *instance)
     np_log_limited(&instance->log, NP_SITE_SIGNAL, instance->app->now_ms, NP_LOG_WARN,
                    "Signal not understood, skipped");
     if (control->bad_run >= NP_CONTROL_MAX_BAD) {
-        np_instance_fail(instance, NP_ERR_PROTOCOL, "control connection");
+        np_instance_fail(instance, NP_ERR_PROTOCOL, np_control_fault(instance));
         return false;
     }
     return true;
@@ -187,13 +201,14 @@ static bool feed_lines(struct np_instance *instance, const uint8_t *buf, uint32_
             return true;
         }
         if (err != NP_OK) {
-            np_instance_fail(instance, err, "control connection");
+            np_instance_fail(instance, err, np_control_fault(instance));
             return false;
         }
         err = np_signal_parse(&signal, control->in.text, control->in.len);
         np_line_decoder_reset(&control->in);
         if (err == NP_OK) {
             control->bad_run = 0;
+            control->has_heard = true;
             on_signal(instance, &signal);
         } else if (!tolerate_bad(instance)) {
             return false;
@@ -216,7 +231,7 @@ static void read_lines(struct np_instance *instance)
             return;
         }
         if (got < 0) {
-            np_instance_fail(instance, (enum np_err)got, "control connection");
+            np_instance_fail(instance, (enum np_err)got, np_control_fault(instance));
             return;
         }
         control->heard_ms = instance->app->now_ms;

@@ -20,9 +20,10 @@ struct np_control {
     uint32_t era;    /* control connections so far */
     struct np_addr local, peer;
     uint32_t extensions; /* agreed with the peer: NP_DIALECT_EXT_* */
-    bool is_ext_open;    /* offered, and the client's reply may still come */
+    bool is_ext_open;    /* offered, and no message has come: the first may be the reply */
     uint32_t bad_run;    /* messages in a row that did not parse */
     uint64_t bad_count;
+    bool has_heard;                  /* a message that parses */
     uint64_t heard_ms;               /* when something was received last */
     uint64_t pinged_us;              /* when the ping in flight was sent, 0 = none */
     uint64_t ping_count, pong_count; /* sent and answered, in order */
@@ -42,6 +43,8 @@ bool np_control_is_open(const struct np_instance *instance);
 /* Queues a signal. NP_ERR_NO_MEMORY: no room until the peer reads (try again later).
  * NP_ERR_UNSUPPORTED: no clean encoding for this key and signal. NP_ERR_STATE: not connected. */
 enum np_err np_control_send(struct np_instance *instance, const struct np_signal *signal);
+/* What failed, for the log. */
+const char *np_control_fault(const struct np_instance *instance);
 void np_control_send_kind(struct np_instance *instance, enum np_signal_kind kind);
 /* Pings the peer. Returns the pong_count that proves it alive from now on. */
 uint64_t np_control_ping(struct np_instance *instance);

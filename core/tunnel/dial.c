@@ -17,7 +17,9 @@ static void release(struct np_dial *dial, uint32_t winner)
     }
     np_timer_stop(&app->timers, &dial->stagger);
     np_timer_stop(&app->timers, &dial->deadline);
-    np_name_cancel(dial->name, &dial->waiter);
+    if (dial->name != NULL) {
+        np_name_cancel(dial->name, &dial->waiter);
+    }
     np_pool_release(&app->dials, dial->self);
 }
 
@@ -114,6 +116,10 @@ static void take_addrs(struct np_dial *dial)
 {
     const struct np_name *name = dial->name;
 
+    if (name == NULL) {
+        dial->addrs[dial->count++] = dial->instance->control.peer;
+        return;
+    }
     for (uint32_t i = 0; i < name->count && dial->count < NP_DIAL_MAX_TRIES; i++) {
         /* dial= binds the family too: the other one can't be reached from there. */
         if (!dial->instance->settings->dial_given ||
@@ -157,7 +163,7 @@ enum np_err np_dial_start(struct np_instance *instance, struct np_name *name, ui
     dial->stagger.fire = on_stagger;
     dial->deadline.fire = on_deadline;
     dial->waiter.ready = on_name;
-    enum np_err err = np_name_want(name, &dial->waiter);
+    enum np_err err = name == NULL ? NP_OK : np_name_want(name, &dial->waiter);
     if (err == NP_OK) {
         take_addrs(dial);
         err = begin_next(dial, connection);

@@ -11,10 +11,10 @@
 
 struct np_dial {
     struct np_instance *instance;
-    struct np_name *name;
-    uint32_t self; /* pool handle */
-    uint8_t next;  /* address to try next */
-    uint8_t count; /* addresses to try */
+    struct np_name *name; /* NULL: the peer of the control connection */
+    uint32_t self;        /* pool handle */
+    uint8_t next;         /* address to try next */
+    uint8_t count;        /* addresses to try */
     enum np_err cause;
     struct np_addr addrs[NP_DIAL_MAX_TRIES];
     uint32_t tries[NP_DIAL_MAX_TRIES]; /* platform handles, NONE = not begun or failed */
@@ -24,7 +24,8 @@ struct np_dial {
     void *owner;
 };
 
-/* Starts towards `name`, to be decided within `timeout_ms`.
+/* Starts towards `name` (NULL: the peer of the control connection), to be decided within
+ * `timeout_ms`.
  * NP_OK: connected already, *connection is the platform handle, done is not called.
  * NP_ERR_AGAIN: *dial is the dial's handle (for np_dial_cancel); done(owner, err, handle) is called
  * once, later, unless canceled; the connection is the owner's then. Else: why not. */

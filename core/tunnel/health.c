@@ -79,8 +79,9 @@ static void flush_if_sick(struct np_instance *instance)
         return;
     }
     np_log_limited(&instance->log, NP_SITE_FLUSH, app->now_ms, NP_LOG_WARN,
-                   "Pool flushed: %u of its connections did not work, %u idle", pool->errors,
-                   pool->idle.count);
+                   "Pool flushed: %u of its connections did not work, %u idle%s", pool->errors,
+                   pool->idle.count,
+                   has_errors ? "" : " and none comes (the client's may be stale)");
     np_control_send_kind(instance, NP_SIGNAL_FLUSH);
     np_connpool_flush(instance);
 }
@@ -91,7 +92,7 @@ static void check_tunnel(struct np_instance *instance)
     struct np_app *app = instance->app;
 
     if (app->now_ms - control->heard_ms >= 2ull * app->tuning->report_interval_ms) {
-        np_instance_fail(instance, NP_ERR_TIMED_OUT, "control connection");
+        np_instance_fail(instance, NP_ERR_TIMED_OUT, np_control_fault(instance));
         return;
     }
     control->pinged_us = np_plat_now_us(app->plat);

@@ -58,6 +58,17 @@ bool np_instance_has_slot(struct np_instance *instance)
     return false;
 }
 
+/* A server that can't serve yet, because its target's port is busy, lets clients wait. */
+static void watch_tunnel_door(struct np_instance *instance)
+{
+    bool is_ready =
+        instance->state == NP_INSTANCE_UP || instance->state == NP_INSTANCE_EXPECT_CLIENT;
+
+    if (instance->tunnel_door != NP_HANDLE_NONE) {
+        np_plat_interest(instance->app->plat, instance->tunnel_door, is_ready ? NP_EV_READ : 0);
+    }
+}
+
 void np_instance_set_state(struct np_instance *instance, enum np_instance_state state)
 {
     static const char *const names[] = {
@@ -69,6 +80,7 @@ void np_instance_set_state(struct np_instance *instance, enum np_instance_state 
     }
     instance->state = (uint8_t)state;
     instance->app->changes++;
+    watch_tunnel_door(instance);
     if (state == NP_INSTANCE_UP || state == NP_INSTANCE_EXPECT_CLIENT) {
         instance->fault = NP_OK;
     }
@@ -195,15 +207,21 @@ static void on_name(struct np_name_waiter *waiter, enum np_err err)
     open_doors(instance);
 }
 
-/* NP_OK: the name is known. AGAIN: open_doors runs again when it is. */
-static enum np_err want_name(struct np_instance *instance, struct np_name *name)
+enum np_err np_instance_want_name(struct np_instance *instance, struct np_name *name,
+                                  void (*ready)(struct np_name_waiter *waiter, enum np_err err))
 {
     if (name->endpoint->host[0] == '\0' || name->count > 0) {
         return NP_OK; /* a door stays where it was bound first */
     }
-    instance->waiter.ready = on_name;
+    instance->waiter.ready = ready;
     instance->name_use = name->which;
     return np_name_want(name, &instance->waiter);
+}
+
+static void forget_name(struct np_instance *instance)
+{
+    np_name_cancel(instance->name_use == 0 ? &instance->tunnel : &instance->target,
+                   &instance->waiter);
 }
 
 static enum np_err open_tunnel_door(struct np_instance *instance)
@@ -211,7 +229,7 @@ static enum np_err open_tunnel_door(struct np_instance *instance)
     if (instance->tunnel_door != NP_HANDLE_NONE) {
         return NP_OK;
     }
-    enum np_err err = want_name(instance, &instance->tunnel);
+    enum np_err err = np_instance_want_name(instance, &instance->tunnel, on_name);
     if (err == NP_OK) {
         err =
             np_door_listen(instance, &instance->tunnel, NP_TAG_TUNNEL_DOOR, &instance->tunnel_door);
@@ -219,6 +237,7 @@ static enum np_err open_tunnel_door(struct np_instance *instance)
     if (err == NP_OK) {
         np_plat_tcp_keepalive(instance->app->plat, instance->tunnel_door,
                               instance->app->tuning->report_interval_ms);
+        watch_tunnel_door(instance);
     }
     return err;
 }
@@ -255,7 +274,7 @@ static enum np_err open_visitor_door(struct np_instance *instance)
     if (instance->mode == 2) {
         return NP_OK;
     }
-    enum np_err err = want_name(instance, name);
+    enum np_err err = np_instance_want_name(instance, name, on_name);
     if (err == NP_OK && instance->mode == 0) {
         err = decide_mode(instance, name);
     }
@@ -320,8 +339,7 @@ static void drop_tunnel(struct np_instance *instance)
     np_control_close(instance);
     np_connpool_stop(instance);
     np_launch_clear(instance);
-    np_name_cancel(instance->name_use == 0 ? &instance->tunnel : &instance->target,
-                   &instance->waiter);
+    forget_name(instance);
     np_timer_stop(&instance->app->timers, &instance->timer);
 }
 
@@ -333,7 +351,10 @@ static uint32_t cooling_ms(struct np_instance *instance, enum np_err err)
         instance->quick_retry_used = true;
         return NP_DIAL_BACKOFF_MS;
     }
-    return np_backoff_wait_ms(&instance->cooldown, np_rng_next(&app->rng));
+    uint32_t wait_ms = np_backoff_wait_ms(&instance->cooldown, np_rng_next(&app->rng));
+    /* A server that does not launch looks at our first hello so long after it. */
+    bool is_early = err == NP_ERR_STATE && wait_ms < NP_LAUNCH_WAIT_MS + NP_DIAL_BACKOFF_MS;
+    return is_early ? NP_LAUNCH_WAIT_MS + NP_DIAL_BACKOFF_MS : wait_ms;
 }
 
 /* While it can't do its work (`is_cooling`) the cause is said once, and again with a count now and
@@ -347,9 +368,10 @@ static void say_restart(struct np_instance *instance, enum np_err err, const cha
     if (!is_known && (is_cooling || instance->is_resting)) {
         np_log_rest(&instance->log, NP_SITE_RESTART, 0);
     }
-    bool is_said =
-        np_log_limited(&instance->log, NP_SITE_RESTART, now_ms, NP_LOG_WARN,
-                       "%s restarting: %s: %s", role_text(instance), what, np_cause_text(err));
+    bool is_all = err == NP_ERR_STATE || err == NP_ERR_CANCELED; /* `what` tells all */
+    bool is_said = np_log_limited(&instance->log, NP_SITE_RESTART, now_ms, NP_LOG_WARN,
+                                  "%s restarting: %s%s%s", role_text(instance), what,
+                                  is_all ? "" : ": ", is_all ? "" : np_cause_text(err));
     if (is_cooling && is_said) {
         np_log_rest(&instance->log, NP_SITE_RESTART, now_ms + NP_SAY_AGAIN_MS);
     }
@@ -441,6 +463,7 @@ void np_instance_stop(struct np_instance *instance)
     instance->door.tcp = NP_HANDLE_NONE;
     close_tunnel_door(instance);
     np_server_clear_greets(instance);
+    forget_name(instance);
     np_client_stop(instance);
     np_connpool_stop(instance);
     np_launch_clear(instance);

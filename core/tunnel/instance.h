@@ -7,6 +7,8 @@
  *            (auto: bind    (bind what    +-> server: EXPECT_CLIENT -> UP -+
  *             decides once)  is needed)   |      ^-------------------------+ client lost
  *                                         +-> client: EXPECT_SERVER -> EXPECT_ANSWER -> UP
+ *                                                     (forward: the look-up of its doors is
+ *                                                     in EXPECT_ANSWER)
  *   np_instance_stop: any -> DRAINING -> STOPPED
  *
  * Sessions live on while the control connection is down; visitors that come meanwhile wait up to
@@ -65,7 +67,9 @@ enum np_site {
     NP_SITE_TLS,
     NP_SITE_STALLED,
     NP_SITE_TAKEN_OVER,
-    NP_SITE_RELOAD
+    NP_SITE_RELOAD,
+    NP_SITE_HANDSHAKED,
+    NP_SITE_KEY
 };
 
 /* Visitors come in here. */
@@ -95,10 +99,11 @@ struct np_instance {
     const char *fault_text; /* what failed with that */
     bool was_bound;         /* first attempt at the doors is over */
     bool said_weak_key;
-    bool quick_retry_used; /* see client.c */
-    uint64_t up_ms;        /* since when it is up */
-    uint8_t name_use;      /* whose list `waiter` is in: 0 tunnel, 1 target */
-    uint32_t tunnel_door;  /* server: platform handle */
+    uint8_t quick_welcomes; /* server: handshakes in a row, each soon after the one before */
+    bool quick_retry_used;  /* see client.c */
+    uint64_t up_ms;         /* since when it is up */
+    uint8_t name_use;       /* whose list `waiter` is in: 0 tunnel, 1 target */
+    uint32_t tunnel_door;   /* server: platform handle */
     struct np_door door;
     struct np_name tunnel, target;
     struct np_name_waiter waiter;
@@ -137,6 +142,9 @@ void np_instance_end(struct np_instance *instance);
 void np_instance_deinit(struct np_instance *instance);
 /* The tunnel or a door failed: says why, cools down, starts again. */
 void np_instance_fail(struct np_instance *instance, enum np_err err, const char *what);
+/* Where a door is to be bound: NP_OK: known. AGAIN: `ready` is called when it is. Else why not. */
+enum np_err np_instance_want_name(struct np_instance *instance, struct np_name *name,
+                                  void (*ready)(struct np_name_waiter *waiter, enum np_err err));
 /* Changes the state; logs old -> new at debug. */
 void np_instance_set_state(struct np_instance *instance, enum np_instance_state state);
 /* A session has ended (drain may be over). */

@@ -51,8 +51,9 @@ static enum np_err send_launch(struct np_instance *instance, struct np_session *
 
     signal->kind = session->is_udp ? NP_SIGNAL_UDP : NP_SIGNAL_TCP;
     signal->peer = session->visitor;
-    /* A TLS record is a datagram's frame already. */
-    signal->extensions = session->is_udp && instance->tls == 0 ? instance->control.extensions : 0;
+    if (session->is_udp && instance->tls == 0) { /* a TLS record is a datagram's frame already */
+        signal->extensions = instance->control.extensions & NP_DIALECT_EXT_UDP_FRAMES;
+    }
     for (uint32_t i = 0; conn != NULL && i < MAX_IDS_TRIED; i++) {
         signal->id = conn->id;
         err = np_control_send(instance, signal);
@@ -70,19 +71,6 @@ static enum np_err send_launch(struct np_instance *instance, struct np_session *
     return err;
 }
 
-/* The next session to serve. While it is not known whether the client takes framed datagrams, UDP
- * sessions wait (a pool connection may overtake that reply): protocol.md 9.1. */
-static struct np_node *next_waiting(struct np_instance *instance)
-{
-    struct np_node *node = np_list_first(&instance->waiting);
-
-    while (node != NULL && instance->control.is_ext_open &&
-           NP_CONTAINER(node, struct np_session, queue)->is_udp) {
-        node = np_list_next(&instance->waiting, node);
-    }
-    return node;
-}
-
 void np_launch_serve_waiting(struct np_instance *instance)
 {
     struct np_node *node;
@@ -90,7 +78,7 @@ void np_launch_serve_waiting(struct np_instance *instance)
     if (instance->state != NP_INSTANCE_UP || !np_instance_has_visitors(instance)) {
         return;
     }
-    while ((node = next_waiting(instance)) != NULL && instance->pool.idle.count > 0) {
+    while ((node = np_list_first(&instance->waiting)) != NULL && instance->pool.idle.count > 0) {
         struct np_session *session = NP_CONTAINER(node, struct np_session, queue);
         struct np_signal signal = {0};
         struct np_conn *conn;
@@ -129,6 +117,15 @@ bool np_launch_reclaim(struct np_instance *instance)
     return true;
 }
 
+void np_launch_on_missing(struct np_instance *instance, uint32_t id)
+{
+    struct np_session *session = np_session_find(instance, id);
+
+    if (session != NULL && np_instance_has_visitors(instance)) {
+        np_session_abort(session, NP_ERR_NOT_FOUND);
+    }
+}
+
 /* ---- target side ----------------------------------------------------------------------------- */
 
 static void release(struct np_launch *launch)
@@ -140,12 +137,25 @@ static void release(struct np_launch *launch)
     np_pool_release(&instance->app->pending, launch->self);
 }
 
+/* In vain: a peer that knows the message resets its visitor at once. */
+static void count_vain(struct np_instance *instance, uint32_t id)
+{
+    struct np_signal signal = {0};
+
+    instance->pool.errors++;
+    if ((instance->control.extensions & NP_DIALECT_EXT_IDS) != 0) {
+        signal.kind = NP_SIGNAL_MISSING;
+        signal.id = id;
+        np_control_send(instance, &signal); /* if there is no room: it waits, as with a Go peer */
+    }
+}
+
 static void on_unmatched(struct np_timer *timer, uint64_t now_ms)
 {
     struct np_launch *launch = NP_CONTAINER(timer, struct np_launch, timer);
     struct np_instance *instance = launch->instance;
 
-    instance->pool.errors++;
+    count_vain(instance, launch->signal.id);
     np_log_limited(&instance->log, NP_SITE_LAUNCH, now_ms, NP_LOG_WARN,
                    "Launch dropped: its pool connection %08x never came",
                    (unsigned)launch->signal.id);
@@ -159,7 +169,7 @@ static void keep(struct np_instance *instance, const struct np_signal *signal)
     struct np_launch *launch =
         instance->launches.count < NP_MAX_LAUNCHES ? np_pool_acquire(&app->pending, &self) : NULL;
     if (launch == NULL) {
-        instance->pool.errors++;
+        count_vain(instance, signal->id);
         np_log_limited(&instance->log, NP_SITE_LAUNCH, app->now_ms, NP_LOG_WARN,
                        "Launch dropped: %u are waiting for their connections already",
                        instance->launches.count);

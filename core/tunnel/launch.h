@@ -29,6 +29,8 @@ void np_launch_serve_waiting(struct np_instance *instance);
 /* Visitor side: no descriptor is left for a pool connection, so that none of the waiting
  * visitors could ever be served: resets the newest of them. False if none holds a descriptor. */
 bool np_launch_reclaim(struct np_instance *instance);
+/* Visitor side: the peer has waited for the connection `id` in vain: resets its visitor. */
+void np_launch_on_missing(struct np_instance *instance, uint32_t id);
 /* Target side: a launch signal came in. */
 void np_launch_receive(struct np_instance *instance, const struct np_signal *signal);
 /* Target side: `conn` has just become idle; true if a kept launch took it. */

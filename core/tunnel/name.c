@@ -27,6 +27,26 @@ void np_name_init(struct np_name *name, struct np_instance *instance,
     }
 }
 
+/* A waiter may ask again at once (dns=0): those wait for the next answer. */
+static void tell_waiters(struct np_name *name)
+{
+    for (uint32_t left = name->waiters.count; left > 0; left--) {
+        struct np_node *node = np_list_first(&name->waiters);
+        if (node == NULL) {
+            break;
+        }
+        np_list_remove(&name->waiters, node);
+        struct np_name_waiter *waiter = NP_CONTAINER(node, struct np_name_waiter, node);
+        waiter->ready(waiter, name->count > 0 ? NP_OK : name->cause);
+    }
+}
+
+static void on_late(struct np_timer *timer, uint64_t now_ms)
+{
+    (void)now_ms;
+    tell_waiters(NP_CONTAINER(timer, struct np_name, late));
+}
+
 enum np_err np_name_want(struct np_name *name, struct np_name_waiter *waiter)
 {
     struct np_app *app = name->instance->app;
@@ -42,6 +62,13 @@ enum np_err np_name_want(struct np_name *name, struct np_name_waiter *waiter)
             name->query = NP_HANDLE_NONE;
             return name->count > 0 ? NP_OK : err;
         }
+        if (name->count > 0 && !name->is_failed) {
+            name->late.fire = on_late;
+            np_timer_start(&app->timers, &name->late, app->now_ms + NP_NAME_WAIT_MS);
+        }
+    }
+    if (name->count > 0 && !np_timer_is_running(&name->late)) {
+        return NP_OK;
     }
     np_list_insert_last(&name->waiters, &waiter->node);
     return NP_ERR_AGAIN;
@@ -59,6 +86,7 @@ static void keep_alternating(struct np_name *name, const struct np_addr *found, 
     uint8_t wanted = found[0].family;
 
     name->count = 0;
+    name->best = 0;
     while (name->count < count) {
         uint32_t pick = count;
         for (uint32_t i = 0; i < count; i++) {
@@ -82,7 +110,11 @@ static void take_failure(struct np_name *name, enum np_err err)
     struct np_instance *instance = name->instance;
 
     name->cause = err;
-    name->fresh_until_ms = instance->app->now_ms + NP_NAME_RETRY_MS;
+    bool is_first = !name->is_failed || name->count == 0; /* nothing to use meanwhile: ask soon */
+    name->retry_ms = is_first                                    ? NP_NAME_RETRY_MS
+                     : name->retry_ms < NP_NAME_RETRY_MAX_MS / 2 ? 2 * name->retry_ms
+                                                                 : NP_NAME_RETRY_MAX_MS;
+    name->fresh_until_ms = instance->app->now_ms + name->retry_ms;
     if (!name->is_failed) {
         np_log_write(&instance->log, NP_LOG_WARN, "Name not resolved: %s: %s%s",
                      name->endpoint->host, np_err_text(err),
@@ -95,8 +127,6 @@ void np_name_on_event(struct np_name *name, uint32_t handle)
 {
     struct np_instance *instance = name->instance;
     struct np_addr found[NP_MAX_ADDRS];
-    struct np_node *node;
-    uint32_t left;
 
     if (handle != name->query) {
         return;
@@ -106,6 +136,7 @@ void np_name_on_event(struct np_name *name, uint32_t handle)
         return;
     }
     name->query = NP_HANDLE_NONE;
+    np_timer_stop(&instance->app->timers, &name->late);
     if (count > 0) {
         keep_alternating(name, found, (uint32_t)count);
         name->is_failed = false;
@@ -113,20 +144,12 @@ void np_name_on_event(struct np_name *name, uint32_t handle)
     } else {
         take_failure(name, count == 0 ? NP_ERR_NOT_FOUND : (enum np_err)count);
     }
-    /* A waiter may ask again at once (dns=0): those wait for the next answer. */
-    for (left = name->waiters.count; left > 0; left--) {
-        node = np_list_first(&name->waiters);
-        if (node == NULL) {
-            break;
-        }
-        np_list_remove(&name->waiters, node);
-        struct np_name_waiter *waiter = NP_CONTAINER(node, struct np_name_waiter, node);
-        waiter->ready(waiter, name->count > 0 ? NP_OK : name->cause);
-    }
+    tell_waiters(name);
 }
 
 void np_name_deinit(struct np_name *name)
 {
+    np_timer_stop(&name->instance->app->timers, &name->late);
     if (name->query != NP_HANDLE_NONE) {
         np_plat_close(name->instance->app->plat, name->query);
         name->query = NP_HANDLE_NONE;

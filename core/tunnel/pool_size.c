@@ -24,6 +24,7 @@ void np_connpool_on_shrink(struct np_timer *timer, uint64_t now_ms)
     if (pool->idle.count > pool->capacity && may_close_surplus(instance, now_ms)) {
         /* The newest: the launching side hands out the oldest first. */
         np_conn_close(NP_CONTAINER(pool->idle.head.prev, struct np_conn, node));
+        pool->peak -= pool->peak > 0;
     }
     if (pool->capacity > pool->min || pool->idle.count > pool->capacity) {
         np_timer_start(&instance->app->timers, &pool->shrink,

@@ -5,6 +5,7 @@
 #include "core/tunnel/health.h"
 
 #define ACCEPTS_A_TURN 64u
+#define QUICK_WELCOMES 4u /* within a second of the one before, that are said at once */
 
 static void close_greet(struct np_greet *greet)
 {
@@ -84,30 +85,42 @@ static enum np_err send_answer(struct np_instance *instance)
     answer.max = settings->max < room ? settings->max : room;
     answer.flow = instance->flow;
     answer.tls = settings->tls;
-    answer.extensions = NP_DIALECT_EXT_UDP_FRAMES; /* also tells that both ends are ours */
+    answer.extensions = NP_DIALECT_EXT_ALL;
     uint32_t len = np_answer_encode(line, key, &answer);
+    if (len == 0) { /* there may be no room for the offer */
+        answer.extensions = 0;
+        len = np_answer_encode(line, key, &answer);
+    }
     if (len == 0) {
-        np_log_write(&instance->log, NP_LOG_ERROR,
-                     "This key can't be used: no answer can be written with it, choose another");
+        np_log_limited(&instance->log, NP_SITE_KEY, instance->app->now_ms, NP_LOG_ERROR,
+                       "This key can't be used: no answer can be written with it, choose another");
         return NP_ERR_UNSUPPORTED;
     }
     instance->control.is_ext_open = answer.extensions != 0;
     return np_flow_give_all(instance->app->plat, instance->control.handle, line, len);
 }
 
-static void on_ext_timeout(struct np_timer *timer, uint64_t now_ms)
+/* Scripts wait for this line; only a flood of hellos is kept short. */
+static void say_handshaked(struct np_instance *instance)
 {
-    struct np_instance *instance = NP_CONTAINER(timer, struct np_instance, timer);
-    (void)now_ms;
+    uint64_t now_ms = instance->app->now_ms;
+    char local[NP_ADDR_TEXT_CAP], peer[NP_ADDR_TEXT_CAP];
 
-    instance->control.is_ext_open = false;
-    np_launch_serve_waiting(instance);
+    if (now_ms - instance->up_ms >= 1000) { /* the last one */
+        instance->quick_welcomes = 0;
+    }
+    if (instance->quick_welcomes < QUICK_WELCOMES) {
+        instance->quick_welcomes++;
+        np_log_rest(&instance->log, NP_SITE_HANDSHAKED, 0);
+    }
+    np_addr_format(&instance->control.local, local, sizeof local);
+    np_addr_format(&instance->control.peer, peer, sizeof peer);
+    np_log_limited(&instance->log, NP_SITE_HANDSHAKED, now_ms, NP_LOG_INFO,
+                   "Tunnel handshaked: %s <-> %s", local, peer);
 }
 
 static void welcome(struct np_instance *instance, uint32_t handle)
 {
-    char local[NP_ADDR_TEXT_CAP], peer[NP_ADDR_TEXT_CAP];
-
     np_control_open(instance, handle);
     np_server_clear_greets(instance);
     enum np_err err = send_answer(instance);
@@ -115,9 +128,7 @@ static void welcome(struct np_instance *instance, uint32_t handle)
         np_instance_fail(instance, err, "handshake");
         return;
     }
-    np_addr_format(&instance->control.local, local, sizeof local);
-    np_addr_format(&instance->control.peer, peer, sizeof peer);
-    np_log_write(&instance->log, NP_LOG_INFO, "Tunnel handshaked: %s <-> %s", local, peer);
+    say_handshaked(instance);
     if (!instance->said_weak_key) {
         instance->said_weak_key = true;
         np_log_write(&instance->log, NP_LOG_WARN,
@@ -127,11 +138,7 @@ static void welcome(struct np_instance *instance, uint32_t handle)
     np_connpool_start(instance, 1, instance->settings->max);
     np_instance_set_state(instance, NP_INSTANCE_UP);
     np_health_start(instance);
-    if (instance->control.is_ext_open) {
-        instance->timer.fire = on_ext_timeout;
-        np_timer_start(&instance->app->timers, &instance->timer,
-                       instance->app->now_ms + NP_EXT_WAIT_MS);
-    }
+    np_control_ping(instance); /* a client that takes up no offer answers this first */
 }
 
 void np_greet_on_event(struct np_greet *greet, uint32_t flags)
@@ -201,6 +208,7 @@ void np_server_on_door(struct np_instance *instance)
             return;
         }
         if (err == NP_ERR_NO_HANDLES && instance->state == NP_INSTANCE_UP &&
+            instance->waiting.count > instance->pool.unproven.count &&
             np_launch_reclaim(instance)) {
             continue; /* else the waiting visitors would hold what they wait for */
         }

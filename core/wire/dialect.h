@@ -14,10 +14,20 @@
 #include "core/base/addr.h"
 #include "core/base/err.h"
 
-#define NP_DIALECT_HELLO_CAP 256u    /* longest line before the handshake, without its newline */
-#define NP_DIALECT_LINE_CAP 512u     /* longest line after it */
-#define NP_DIALECT_ID_LEN 8u         /* id of a pool connection on the wire: lower-case hex */
-#define NP_DIALECT_EXT_UDP_FRAMES 1u /* letter u: UDP over plain pool connections is framed */
+#define NP_DIALECT_HELLO_CAP 256u /* longest line before the handshake, without its newline */
+#define NP_DIALECT_LINE_CAP 512u  /* longest line after it */
+#define NP_DIALECT_ID_LEN 8u      /* id of a pool connection on the wire: lower-case hex */
+
+/* What both ends can do beyond v1.6, agreed on by letters (protocol.md 9.1): the server's answer
+ * offers them as ?x=<letters>, a client that knows some replies with ?x=<those>#x as its first
+ * message. Bit i is letter i of NP_DIALECT_EXT_LETTERS; unknown letters are ignored.
+ *   u  UDP over plain pool connections is framed; each such launch says so with ?x=u
+ *   y  the client tells with <id>#y each connection whose id it has read, and the server uses no
+ *      other; who gets a launch for an id it never had tells with <id>#n */
+#define NP_DIALECT_EXT_LETTERS "uy"
+#define NP_DIALECT_EXT_UDP_FRAMES 1u
+#define NP_DIALECT_EXT_IDS 2u
+#define NP_DIALECT_EXT_ALL 3u
 
 enum np_signal_kind {
     NP_SIGNAL_UNKNOWN, /* well-formed, to be ignored */
@@ -26,7 +36,9 @@ enum np_signal_kind {
     NP_SIGNAL_FLUSH,   /* #0 */
     NP_SIGNAL_TCP,     /* np://<peer>/<id>#1 */
     NP_SIGNAL_UDP,     /* np://<peer>/<id>#2; extensions tells if this connection is framed */
-    NP_SIGNAL_EXT      /* ?x=<letters>#x: the client takes up what the server offered */
+    NP_SIGNAL_EXT,     /* ?x=<letters>#x: the client takes up what the server offered */
+    NP_SIGNAL_HAVE,    /* /<id>#y: the client has read this id */
+    NP_SIGNAL_MISSING  /* /<id>#n: the launch for this id was in vain */
 };
 /* The visitor of a launch is written ip:port or [v6]:port. A key that leaves no spelling of that
  * (it forbids ':' everywhere, or a digit) gets it as a name: ip and port, 6 or 18 bytes big-endian,
@@ -36,7 +48,7 @@ struct np_signal {
     enum np_signal_kind kind;
     struct np_addr
         peer;    /* TCP, UDP: the visitor; family NONE if its host is of neither form below */
-    uint32_t id; /* TCP, UDP: pool connection */
+    uint32_t id; /* TCP, UDP, HAVE, MISSING: pool connection */
     uint32_t extensions; /* EXT, UDP: set of NP_DIALECT_EXT_* */
 };
 

@@ -209,8 +209,10 @@ static uint32_t parse_extensions(struct slice query)
             continue;
         }
         len = unescape(letters, sizeof letters, value);
-        if (len <= sizeof letters && find((struct slice){letters, len}, 'u') < len) {
-            extensions |= NP_DIALECT_EXT_UDP_FRAMES;
+        for (uint32_t i = 0; i < sizeof NP_DIALECT_EXT_LETTERS - 1 && len <= sizeof letters; i++) {
+            if (find((struct slice){letters, len}, NP_DIALECT_EXT_LETTERS[i]) < len) {
+                extensions |= 1u << i;
+            }
         }
     }
     return extensions;
@@ -233,6 +235,10 @@ static enum np_signal_kind signal_kind(char fragment)
         return NP_SIGNAL_UDP;
     case 'x':
         return NP_SIGNAL_EXT;
+    case 'y':
+        return NP_SIGNAL_HAVE;
+    case 'n':
+        return NP_SIGNAL_MISSING;
     default:
         return NP_SIGNAL_UNKNOWN;
     }
@@ -259,13 +265,21 @@ static void parse_name(struct np_addr *peer, struct slice name)
     peer->port = (uint16_t)(bytes[ip_len] << 8 | bytes[ip_len + 1]);
 }
 
-/* Visitor and id of a launch. */
-static bool parse_launch(struct np_signal *signal, const struct url *url)
+/* The id: all of a launch's path, else the end of it. */
+static bool parse_id(struct np_signal *signal, const struct url *url, bool is_launch)
 {
-    char path[1 + NP_DIALECT_ID_LEN];
+    char path[NP_DIALECT_LINE_CAP];
+    uint32_t len = unescape(path, sizeof path, url->path);
+    uint32_t at = len - NP_DIALECT_ID_LEN;
 
-    if (url->host.len == 0 || unescape(path, sizeof path, url->path) != sizeof path ||
-        path[0] != '/' || !np_id_parse(&signal->id, path + 1)) {
+    return len > NP_DIALECT_ID_LEN && len <= sizeof path && path[at - 1] == '/' &&
+           (at == 1 || !is_launch) && np_id_parse(&signal->id, path + at);
+}
+
+/* The visitor of a launch. */
+static bool parse_visitor(struct np_signal *signal, const struct url *url)
+{
+    if (url->host.len == 0) {
         return false;
     }
     if (!np_addr_parse(&signal->peer, url->host.text, url->host.len)) {
@@ -291,8 +305,10 @@ enum np_err np_signal_parse(struct np_signal *signal, const char *text, uint32_t
         return NP_ERR_PROTOCOL;
     }
     signal->kind = fragment_len == 1 ? signal_kind(fragment[0]) : NP_SIGNAL_UNKNOWN;
-    if ((signal->kind == NP_SIGNAL_TCP || signal->kind == NP_SIGNAL_UDP) &&
-        !parse_launch(signal, &url)) {
+    bool is_launch = signal->kind == NP_SIGNAL_TCP || signal->kind == NP_SIGNAL_UDP;
+    bool has_id = is_launch || signal->kind == NP_SIGNAL_HAVE || signal->kind == NP_SIGNAL_MISSING;
+    if ((is_launch && !parse_visitor(signal, &url)) ||
+        (has_id && !parse_id(signal, &url, is_launch))) {
         return NP_ERR_PROTOCOL;
     }
     if (signal->kind == NP_SIGNAL_EXT || signal->kind == NP_SIGNAL_UDP) {

@@ -19,7 +19,7 @@
 #include "core/base/fmt.h"
 
 #define NEWLINE 0x0au
-#define PLAN_CAP 96u /* the longest plan, an IPv6 launch with extensions, has 84 steps */
+#define PLAN_CAP 96u /* the longest plan, an IPv6 launch with extensions, has 85 steps */
 #define KEY_CAP 255u
 #define ROW_WORDS ((KEY_CAP + 31u) / 32u)
 #define GROUPS 8u
@@ -233,10 +233,10 @@ static void add_prefix(struct search *search)
     add_char(search, '@');
 }
 
-/* [?[fill&]x=u[&fill]] or [?fill] */
+/* [?[fill&]x=<letters>[&fill]] or [?fill] */
 static void add_query(struct search *search, uint32_t extensions)
 {
-    if ((extensions & NP_DIALECT_EXT_UDP_FRAMES) == 0) {
+    if (extensions == 0) {
         add(search, STEP_SKIP, 2, 0);
         add_char(search, '?');
         add_fill(search);
@@ -248,7 +248,11 @@ static void add_query(struct search *search, uint32_t extensions)
     add_char(search, '&');
     add(search, STEP_ESCAPE, 'x', 0);
     add_char(search, '=');
-    add(search, STEP_ESCAPE, 'u', 0);
+    for (uint32_t i = 0; i < sizeof NP_DIALECT_EXT_LETTERS - 1; i++) {
+        if ((extensions >> i & 1u) != 0) {
+            add(search, STEP_ESCAPE, NP_DIALECT_EXT_LETTERS[i], 0);
+        }
+    }
     add(search, STEP_SKIP, 2, 0);
     add_char(search, '&');
     add_fill(search);
@@ -338,9 +342,25 @@ static void add_id(struct search *search, uint32_t id)
 
 static char signal_fragment(enum np_signal_kind kind)
 {
-    static const char fragments[] = {0, 'i', 'o', '0', '1', '2', 'x'};
+    static const char fragments[] = {0, 'i', 'o', '0', '1', '2', 'x', 'y', 'n'};
 
-    return kind <= NP_SIGNAL_EXT ? fragments[kind] : 0;
+    return kind < sizeof fragments ? fragments[kind] : 0;
+}
+
+#define QUERY_CAP (3u + sizeof NP_DIALECT_EXT_LETTERS)
+
+/* The query of the plain form. */
+static const char *plain_query(char out[QUERY_CAP], uint32_t extensions)
+{
+    uint32_t len = extensions == 0 ? 0 : np_fmt(out, QUERY_CAP, "?x=");
+
+    for (uint32_t i = 0; i < sizeof NP_DIALECT_EXT_LETTERS - 1; i++) {
+        if ((extensions >> i & 1u) != 0) {
+            out[len++] = NP_DIALECT_EXT_LETTERS[i];
+        }
+    }
+    out[len] = 0;
+    return out;
 }
 
 static void add_launch_end(struct search *search, const struct np_signal *signal)
@@ -447,8 +467,7 @@ static uint32_t encode_launch(uint8_t *out, struct np_key key, const struct np_s
     char text[NP_ADDR_TEXT_CAP + 32];
     char peer[NP_ADDR_TEXT_CAP];
     char id[NP_DIALECT_ID_LEN];
-    bool has_extension =
-        signal.kind == NP_SIGNAL_UDP && (signal.extensions & NP_DIALECT_EXT_UDP_FRAMES) != 0;
+    char query[QUERY_CAP];
     uint32_t len;
 
     if (signal.peer.family == NP_FAMILY_NONE) {
@@ -459,7 +478,8 @@ static uint32_t encode_launch(uint8_t *out, struct np_key key, const struct np_s
     np_addr_format(&signal.peer, peer, sizeof peer);
     np_id_format(id, signal.id);
     len = np_fmt(text, sizeof text, "np://%s/%.*s%s#%c", peer, (int)sizeof id, id,
-                 has_extension ? "?x=u" : "", signal_fragment(signal.kind));
+                 plain_query(query, signal.kind == NP_SIGNAL_UDP ? signal.extensions : 0),
+                 signal_fragment(signal.kind));
     len = put_line(out, key, text, len);
     return len > 0 ? len : search_launch(out, key, &signal);
 }
@@ -470,11 +490,15 @@ static uint32_t encode_launch(uint8_t *out, struct np_key key, const struct np_s
 static uint32_t encode_short(uint8_t *out, struct np_key key, const struct np_signal *signal)
 {
     struct search search;
-    bool has_extension =
-        signal->kind == NP_SIGNAL_EXT && (signal->extensions & NP_DIALECT_EXT_UDP_FRAMES) != 0;
-    char text[8];
-    uint32_t len = np_fmt(text, sizeof text, "%s#%c", has_extension ? "?x=u" : "",
-                          signal_fragment(signal->kind));
+    uint32_t extensions = signal->kind == NP_SIGNAL_EXT ? signal->extensions : 0;
+    bool has_id = signal->kind == NP_SIGNAL_HAVE || signal->kind == NP_SIGNAL_MISSING;
+    char id[1 + NP_DIALECT_ID_LEN] = "/";
+    char query[QUERY_CAP];
+    char text[24];
+
+    np_id_format(id + 1, signal->id);
+    uint32_t len = np_fmt(text, sizeof text, "%.*s%s#%c", has_id ? (int)sizeof id : 0, id,
+                          plain_query(query, extensions), signal_fragment(signal->kind));
 
     len = put_line(out, key, text, len);
     if (len > 0) {
@@ -482,7 +506,10 @@ static uint32_t encode_short(uint8_t *out, struct np_key key, const struct np_si
     }
     search_init(&search, key);
     add_fill(&search);
-    add_query(&search, has_extension ? signal->extensions : 0);
+    if (has_id) {
+        add_id(&search, signal->id);
+    }
+    add_query(&search, extensions);
     add_fragment(&search, signal_fragment(signal->kind));
     return write_plan(&search, out);
 }
@@ -501,15 +528,15 @@ uint32_t np_signal_encode(uint8_t *out, struct np_key key, const struct np_signa
 uint32_t np_answer_encode(uint8_t *out, struct np_key key, const struct np_answer *answer)
 {
     struct search search;
-    bool has_extension = (answer->extensions & NP_DIALECT_EXT_UDP_FRAMES) != 0;
-    char text[40];
+    char query[QUERY_CAP];
+    char text[48];
     uint32_t len;
 
     if (key.len == 0 || key.len > KEY_CAP || answer->tls > 2) {
         return 0;
     }
     len = np_fmt(text, sizeof text, "np://%u/%c%s#%u", (unsigned)answer->max, answer->flow,
-                 has_extension ? "?x=u" : "", answer->tls);
+                 plain_query(query, answer->extensions), answer->tls);
     len = put_line(out, key, text, len);
     if (len > 0) {
         return len;

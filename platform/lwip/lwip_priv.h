@@ -95,8 +95,7 @@ struct np_lwip_datagram {
     struct np_addr from;
     uint8_t to_ip[16];
     uint16_t next; /* in its socket's queue or the free list, NONE = last */
-    uint16_t len;
-    bool truncated;
+    uint16_t len;  /* also where NP_LWIP_DATAGRAM_BYTES hold the start of it only */
 };
 
 struct np_lwip_udp {

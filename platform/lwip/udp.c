@@ -56,9 +56,8 @@ static void on_recv(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_add
     struct np_lwip_datagram *d = &plat->datagrams[index];
     struct np_addr to;
     plat->datagrams_free = d->next;
-    d->truncated = p->tot_len > NP_LWIP_DATAGRAM_BYTES;
-    d->len = d->truncated ? NP_LWIP_DATAGRAM_BYTES : p->tot_len;
-    pbuf_copy_partial(p, np_lwip_datagram_mem[index], d->len, 0);
+    d->len = p->tot_len;
+    pbuf_copy_partial(p, np_lwip_datagram_mem[index], NP_LWIP_DATAGRAM_BYTES, 0);
     np_lwip_from_ip(&d->from, from, port);
     np_lwip_from_ip(&to, ip_current_dest_addr(), 0);
     memcpy(d->to_ip, to.ip, sizeof(d->to_ip));
@@ -69,9 +68,10 @@ static void on_recv(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_add
 static void take(struct np_plat *plat, struct np_lwip_udp *u, struct np_datagram *out)
 {
     const struct np_lwip_datagram *d = &plat->datagrams[u->first];
-    out->truncated = d->truncated || d->len > out->cap;
-    out->len = d->len < out->cap ? d->len : out->cap;
-    memcpy(out->base, np_lwip_datagram_mem[u->first], out->len);
+    uint32_t room = out->cap < NP_LWIP_DATAGRAM_BYTES ? out->cap : NP_LWIP_DATAGRAM_BYTES;
+    out->truncated = d->len > room;
+    out->len = d->len;
+    memcpy(out->base, np_lwip_datagram_mem[u->first], out->truncated ? room : out->len);
     out->addr = d->from;
     out->has_local = true;
     memcpy(out->local_ip, d->to_ip, sizeof(out->local_ip));

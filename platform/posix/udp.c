@@ -180,9 +180,9 @@ static bool is_of_one_datagram(int error)
 static int receive_many(int32_t fd, struct mmsghdr *messages, uint32_t count)
 {
 #if defined(NP_POSIX_LEAN) && defined(SYS_recvmmsg) && __SIZEOF_POINTER__ == 4
-    return (int)syscall(SYS_recvmmsg, fd, messages, count, MSG_DONTWAIT, NULL);
+    return (int)syscall(SYS_recvmmsg, fd, messages, count, MSG_DONTWAIT | MSG_TRUNC, NULL);
 #else
-    return recvmmsg(fd, messages, count, MSG_DONTWAIT, NULL);
+    return recvmmsg(fd, messages, count, MSG_DONTWAIT | MSG_TRUNC, NULL);
 #endif
 }
 

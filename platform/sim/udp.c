@@ -67,8 +67,8 @@ static void take_one(struct np_sim *sim, struct sim_port *port, struct np_datagr
     port->first_dgram = dgram->next;
     port->count--;
     out->truncated = dgram->len > out->cap;
-    out->len = out->truncated ? out->cap : dgram->len;
-    memcpy(out->base, dgram->bytes, out->len);
+    out->len = dgram->len;
+    memcpy(out->base, dgram->bytes, out->truncated ? out->cap : out->len);
     out->addr = dgram->from;
     np_sim_dgram_release(sim, dgram);
 }

@@ -48,19 +48,16 @@ class Lines(Case):
                   "debug": {"EVENT", "ERROR", "WARN", "INFO", "DEBUG"}}
         nodes = {}
         for level in expect:
-            # ')' turns every '#' into 0x0a: no answer can be written, which is an ERROR.
-            tunnel, nobody = ("127.0.0.1", self.port()), "127.0.0.1:%d" % self.port()
-            broken = "server://%%29@%s/%s?mode=2&log=%s" % (net.where(*tunnel), nobody, level)
+            nobody = "127.0.0.1:%d" % self.port()
+            # A certificate that is not there is an ERROR.
+            broken = "server://k@127.0.0.1:%d/%s?mode=2&tls=2&crt=%s/none&key=%s/none&log=%s" % (
+                self.port(), nobody, self.dir, self.dir, level)
             refusing = self.single(nobody, "log=" + level)  # a refused target is a WARN
-            nodes[level] = (self.node(broken), refusing.client)
-            net.wait_listening(tunnel[1])
+            nodes[level] = (self.node(broken, expect_exit=True), refusing.client)
             refusing.visit_end()
-            with net.connect(tunnel) as sock:
-                sock.sendall(b"\0\n")
-                net.how_it_ends(sock, 5)
+            self.assertEqual(nodes[level][0].wait(), 1)
         for level, pair in nodes.items():
-            for node in pair:
-                node.stop()
+            pair[1].stop()
             seen = {name for node in pair for name, _ in node.lines()}
             self.assertEqual(seen, expect[level], level)
 

@@ -59,18 +59,23 @@ class Modes(Case):
                 sock.send(b"datagram")
                 self.assertEqual(sock.recv(100), b"datagram", host)
 
-    def test_names_as_tunnel_and_target(self):
+    def test_names_in_every_place(self):
         target, _ = self.both()
-        tunnel_port, visit = self.port(), self.port()
-        self.node("server://k@127.0.0.1:%d/localhost:%d?mode=2" % (tunnel_port, target.port))
-        net.wait_listening(tunnel_port)
-        client = self.node("client://k@localhost:%d/127.0.0.1:%d?mode=2&min=2" % (
-            tunnel_port, visit))
-        client.wait_log("Tunnel handshaked")
-        net.wait_listening(visit)
-        with net.connect(("127.0.0.1", visit)) as sock:
-            sock.sendall(b"ECHO\n")
-            self.assertEqual(net.exchange(sock, b"abc"), b"abc")
+        there = "localhost:%d" % target.port
+        for mode in (1, 2, 0):
+            tunnel, visit = "localhost:%d" % self.port(), "localhost:%d" % self.port()
+            if mode == 0:
+                client = self.node("client://%s/%s?mode=1" % (visit, there))
+            else:
+                ends = (visit, there) if mode == 1 else (there, visit)
+                self.node("server://k@%s/%s?mode=%d" % (tunnel, ends[0], mode))
+                net.wait_listening(tunnel.rpartition(":")[2])
+                client = self.node("client://k@%s/%s?mode=2&min=2" % (tunnel, ends[1]))
+                client.wait_log("Tunnel handshaked")
+            net.wait_listening(visit.rpartition(":")[2])
+            with net.connect(("localhost", int(visit.rpartition(":")[2]))) as sock:
+                sock.sendall(b"ECHO\n")
+                self.assertEqual(net.exchange(sock, b"abc"), b"abc", mode)
 
     def test_default_key_and_percent_encoded_key(self):
         target, _ = self.both()

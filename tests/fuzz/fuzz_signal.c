@@ -63,8 +63,9 @@ static void check_answer(struct np_key key, const struct np_answer *answer)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum np_signal_kind kinds[] = {NP_SIGNAL_PING, NP_SIGNAL_PONG, NP_SIGNAL_FLUSH,
-                                                NP_SIGNAL_TCP,  NP_SIGNAL_UDP,  NP_SIGNAL_EXT};
+    static const enum np_signal_kind kinds[] = {NP_SIGNAL_PING, NP_SIGNAL_PONG,   NP_SIGNAL_FLUSH,
+                                                NP_SIGNAL_TCP,  NP_SIGNAL_UDP,    NP_SIGNAL_EXT,
+                                                NP_SIGNAL_HAVE, NP_SIGNAL_MISSING};
     struct fuzz_input in = {data, size};
     uint8_t key_bytes[255];
     uint32_t key_len = fuzz_byte(&in) % sizeof(key_bytes) + 1u;
@@ -73,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         key_bytes[i] = fuzz_byte(&in);
     }
     struct np_key key = {key_bytes, key_len};
-    struct np_signal signal = {.kind = kinds[fuzz_byte(&in) % 6u], .id = fuzz_word(&in)};
+    struct np_signal signal = {.kind = kinds[fuzz_byte(&in) % 8u], .id = fuzz_word(&in)};
     bool is_ip4 = (fuzz_byte(&in) & 1u) != 0;
 
     signal.peer.family = is_ip4 ? NP_FAMILY_IP4 : NP_FAMILY_IP6;
@@ -82,12 +83,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         signal.peer.ip[i] = fuzz_byte(&in);
     }
     np_addr_unmap(&signal.peer);
-    signal.extensions = fuzz_byte(&in) & NP_DIALECT_EXT_UDP_FRAMES;
+    signal.extensions = fuzz_byte(&in) & NP_DIALECT_EXT_ALL;
     check_signal(key, &signal);
     struct np_answer answer = {.max = fuzz_word(&in) % 0x7fffffffu + 1u,
                                .flow = fuzz_byte(&in) & 1u ? '-' : '+',
                                .tls = fuzz_byte(&in) % 3u,
-                               .extensions = fuzz_byte(&in) & NP_DIALECT_EXT_UDP_FRAMES};
+                               .extensions = fuzz_byte(&in) & NP_DIALECT_EXT_ALL};
     check_answer(key, &answer);
     return 0;
 }

@@ -67,6 +67,8 @@ static void open_ends(struct scene *scene)
     np_sim_host_addr(scene->server.plat, &server);
     np_sim_host_addr(scene->client.plat, &client);
     np_sim_host_addr(scene->intruder, &intruder);
+    intruder = np_sim_ip4(10, 0, 0, 2, 0); /* the client's too; who dials that reaches the client */
+    np_sim_host_addr(scene->intruder, &intruder);
     scene->server.scene = scene->client.scene = scene;
 }
 

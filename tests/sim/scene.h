@@ -15,6 +15,7 @@
 
 #include "config/settings.h"
 #include "core/np_app.h"
+#include "core/wire/dialect.h"
 #include "platform/np_plat.h"
 #include "platform/sim/sim.h"
 
@@ -174,7 +175,7 @@ struct scene {
     bool is_key_bad; /* our program said that the key has no clean encoding */
     bool was_late;   /* loss kept an id away for longer than a launch waits */
     bool was_killed; /* a program died: its system may have ended streams early */
-    uint32_t intruders[8], intruder_count;
+    uint32_t intruders[8], intruder_bytes[8], intruder_count;
     uint64_t healed_us;
 };
 

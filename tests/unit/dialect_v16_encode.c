@@ -312,7 +312,7 @@ NP_TEST(dialect_v16_encode, never_longer_than_a_line)
             check_case(key, &wire_case, i, &tally);
         }
     }
-    NP_CHECK_INT(tally.lines, 10);
+    NP_CHECK_INT(tally.lines, 15);
 }
 
 NP_TEST(dialect_v16_encode, values_without_a_message)

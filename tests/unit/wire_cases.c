@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #define U NP_DIALECT_EXT_UDP_FRAMES
+#define UY NP_DIALECT_EXT_ALL
 #define ANSWER NP_SIGNAL_UNKNOWN /* kind of the rows that are answers */
 
 struct row {
@@ -42,6 +43,13 @@ static const struct row rows[] = {
     {NP_SIGNAL_UDP, "10.28.3.9:65535", "/88888888", '2', U},
     {NP_SIGNAL_UDP, "[::1]:1", "/ffffffff", '2', U},
     {NP_SIGNAL_UDP, "[2001:db8::2:0:0:1]:39283", "/00000001", '2', 0},
+    {ANSWER, "1024", "/-", '1', UY},
+    {ANSWER, "8192", "/+", '0', UY},
+    {NP_SIGNAL_EXT, "", "", 'x', UY},
+    {NP_SIGNAL_HAVE, "", "/1a2b3c4d", 'y', 0},
+    {NP_SIGNAL_HAVE, "", "/28392893", 'y', 0},
+    {NP_SIGNAL_MISSING, "", "/fedcba98", 'n', 0},
+    {NP_SIGNAL_MISSING, "", "/0f1e2d3c", 'n', 0},
 };
 
 bool wire_case_at(struct wire_case *wire_case, uint32_t index)
@@ -64,8 +72,10 @@ bool wire_case_at(struct wire_case *wire_case, uint32_t index)
     }
     signal->kind = row->kind;
     signal->extensions = row->extensions;
-    if (row->host[0] != 0) {
+    if (row->path[0] != 0) {
         signal->id = (uint32_t)strtoul(row->path + 1, NULL, 16);
+    }
+    if (row->host[0] != 0) {
         np_addr_parse(&signal->peer, row->host, (uint32_t)strlen(row->host));
     }
     return true;
@@ -295,8 +305,9 @@ bool wire_is_same(const struct wire_url *url, const struct wire_case *wire_case)
     if (strcmp(url->fragment, fragment) != 0) {
         return false;
     }
-    if (wire_case->host[0] == 0) {
-        return true;
+    if (wire_case->host[0] == 0) { /* its id is at the end of the path */
+        const char *id = strrchr(url->path, '/');
+        return wire_case->path[0] == 0 || (id != NULL && strcmp(id, wire_case->path) == 0);
     }
     if (strcmp(url->path, wire_case->path) != 0) {
         return false;

@@ -94,12 +94,17 @@ static struct ends then_prefix(struct ends ends)
 
 static struct ends then_query(struct ends ends, uint32_t extensions)
 {
-    if ((extensions & NP_DIALECT_EXT_UDP_FRAMES) == 0) {
+    if (extensions == 0) {
         return either(ends, then_many(then(ends, "?"), QUERY));
     }
     ends = then(ends, "?");
     ends = either(ends, then(then_many(ends, QUERY), "&"));
-    ends = then_escaped(then(then_escaped(ends, 'x'), "="), 'u');
+    ends = then(then_escaped(ends, 'x'), "=");
+    for (uint32_t i = 0; i < strlen(NP_DIALECT_EXT_LETTERS); i++) {
+        if ((extensions >> i & 1u) != 0) {
+            ends = then_escaped(ends, NP_DIALECT_EXT_LETTERS[i]);
+        }
+    }
     return either(ends, then_many(then(ends, "&"), QUERY));
 }
 
@@ -200,6 +205,8 @@ static bool exists(struct np_key key, const struct wire_case *wire_case, bool as
         ends = wire_case->is_answer ? then_text(ends, wire_case->host)
                : as_name            ? then_name(ends, &wire_case->signal.peer)
                                     : then_peer(ends, wire_case->signal.peer);
+    }
+    if (wire_case->path[0] != 0) {
         ends = then(ends, "/");
         for (const char *c = wire_case->path + 1; *c != 0; c++) {
             ends = then_escaped(ends, *c);
