@@ -344,6 +344,10 @@ static void wait_for_record(struct np_conn *conn, bool is_wait_over)
 {
     struct np_app *app = conn->instance->app;
 
+    if (conn->state == NP_CONN_EXPECT_PROOF) {
+        np_conn_watch(conn); /* its own time limit runs */
+        return;
+    }
     if (!has_part_of_record(conn)) {
         np_timer_stop(&app->timers, &conn->timer);
     } else if (is_wait_over) {
@@ -401,7 +405,7 @@ static void on_conn_timer(struct np_timer *timer, uint64_t now_ms)
     struct np_conn *conn = NP_CONTAINER(timer, struct np_conn, timer);
     (void)now_ms;
 
-    if (conn->has_data) {
+    if (conn->has_data || conn->state == NP_CONN_IDLE) {
         on_early_data(conn, true);
     } else if (conn->state == NP_CONN_EXPECT_PROOF) {
         np_conn_close(conn); /* a stranger's */
