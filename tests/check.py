@@ -59,7 +59,7 @@ TIERS = [
     ("sim", 1, 900, f"build/host/simtest --seeds {SEEDS}"),
     ("sim-san", 1, 900, f"build/host-san/simtest --seeds {max(SEEDS // 20, 1)}"),
     ("mutants", 1, 300, "python3 tests/sim/mutants.py --seeds 2000 conn-reuse short-write "
-     "slot-leak fin-for-launch hello-leak timer-order"),
+     "slot-leak fin-for-launch stranger-served timer-order"),
     ("docs", 1, 60, "python3 tests/docs.py build/host/nodepass"),
     ("memory", 1, 120, "python3 tests/size/idle.py"),
     ("arm", 1, 300, "tests/tls/arm.sh"),

@@ -132,3 +132,31 @@ NP_TEST(tunnel_ids, a_launch_in_vain_resets_its_visitor)
     np_plat_tcp_abort(plat, handle);
     tunnel_rig_close(rig);
 }
+
+/* A client that tells no ids, such as a Go client, was restarted: what it dials is taken for a pool
+ * connection and handed to the visitor that waits. Its hello must not reach the visitor. */
+NP_TEST(tunnel_ids, the_hello_of_a_restarted_go_client_reaches_no_visitor)
+{
+    static const uint8_t hello[] = {0, 0, 0, '\n'};
+    struct tunnel_rig *rig = tunnel_rig_open(74);
+    struct np_addr tunnel = np_sim_ip4(10, 0, 0, 1, 7000);
+    struct np_key key = {(const uint8_t *)"key", 3};
+    struct np_signal pong = {.kind = NP_SIGNAL_PONG};
+    uint8_t line[NP_DIALECT_LINE_CAP + 1];
+    struct person *client, *visitor;
+
+    tunnel_rig_start(rig, RIG_SERVER, "server://key@10.0.0.1:7000/10.0.0.1:9000?mode=1", NULL);
+    tunnel_rig_run_ms(rig, 10);
+    client = tunnel_rig_connect(rig, tunnel, hello, sizeof hello);
+    tunnel_rig_run_ms(rig, 20);
+    tunnel_rig_say(rig, client, line, np_signal_encode(line, key, &pong));
+    visitor = tunnel_rig_visit(rig, WISH_ECHO);
+    tunnel_rig_run_ms(rig, 50);
+    client->is_paused = true; /* it is gone, and the server has not noticed */
+    (void)tunnel_rig_connect(rig, tunnel, hello, sizeof hello);
+    NP_CHECK_INT(tunnel_rig_stats(rig, RIG_SERVER, 0).pool_idle, 0); /* handed out */
+    tunnel_rig_run_ms(rig, 20000);
+    NP_CHECK_INT(visitor->received, 0);
+    NP_CHECK_INT(visitor->err, NP_ERR_RESET);
+    tunnel_rig_close(rig);
+}
