@@ -3,7 +3,7 @@
 TRIPLE := arm-linux-gnueabi
 DEBIAN := armel
 MUSL := arm-linux-musleabi
-ARCH := -march=armv5te -mfloat-abi=soft -marm
+ARCH := -march=armv5te -mfloat-abi=soft -marm -DNP_TLS_P256_ALONE=0
 COLD := -mthumb
 # AES, for peers that insist: without AES instructions ChaCha20 comes first.
 COLD_TOO := hash/ghash% symcipher/aes_ct%

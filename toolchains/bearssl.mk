@@ -2,7 +2,7 @@
 # BearSSL: the parts that core/tls uses, as $(B)/libbearssl.a; the linker takes what is needed.
 BEARSSL := build/deps/bearssl
 BEAR := $(addprefix codec/,ccopy dec32be dec32le dec64be dec64le enc32be enc32le enc64be enc64le \
-	dec16be enc16be pemdec) \
+	dec16be enc16be) \
 	$(addprefix ec/,ec_c25519_m31 ec_curve25519 ec_keygen ec_p256_m31 ec_prime_i31 \
 	ec_pubkey ec_secp256r1 ec_secp384r1 ec_secp521r1 ecdsa_atr ecdsa_rta ecdsa_i31_bits \
 	ecdsa_i31_sign_asn1 ecdsa_i31_sign_raw ecdsa_i31_vrfy_asn1 ecdsa_i31_vrfy_raw) \

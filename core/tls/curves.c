@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#if NP_TLS_P256_ALONE
 #define CURVES (1u << BR_EC_secp256r1 | 1u << BR_EC_secp384r1 | 1u << BR_EC_secp521r1)
 
 /* BearSSL asks for no other curve than `supported_curves` has. */
@@ -44,3 +45,4 @@ static uint32_t muladd(unsigned char *a, const unsigned char *b, size_t len, con
 }
 
 const br_ec_impl np_tls_curves = {CURVES, generator, order, xoff, mul, mulgen, muladd};
+#endif

@@ -6,6 +6,7 @@
 
 #include "core/base/ct.h"
 #include "core/tls/br.h"
+#include "core/tls/curves.h"
 #include "core/tls/fast_impl.h"
 
 /* A random 256-bit number is no P-256 scalar with probability 2^-32; this often in a row means that
@@ -49,7 +50,7 @@ uint32_t np_tls_group_share_len(uint16_t group)
 static bool is_p256_scalar(const uint8_t scalar[NP_TLS_PRIVATE_LEN])
 {
     size_t order_len;
-    const uint8_t *order = br_ec_p256_m31.order(BR_EC_secp256r1, &order_len);
+    const uint8_t *order = np_tls_curves.order(BR_EC_secp256r1, &order_len);
     uint32_t borrow = 0, any = 0;
 
     for (uint32_t i = NP_TLS_PRIVATE_LEN; i > 0; i--) {
@@ -88,7 +89,7 @@ enum np_err np_tls_group_generate(uint16_t group, const struct np_tls_random *ra
             return NP_ERR_INVALID;
         }
         if (is_p256_scalar(private_key)) {
-            br_ec_p256_m31.mulgen(share, private_key, NP_TLS_PRIVATE_LEN, BR_EC_secp256r1);
+            np_tls_curves.mulgen(share, private_key, NP_TLS_PRIVATE_LEN, BR_EC_secp256r1);
             return NP_OK;
         }
     }
@@ -118,7 +119,7 @@ static bool derive_p256(const uint8_t *private_key, const uint8_t *peer_share, u
         return false;
     }
     memcpy(point, peer_share, sizeof(point));
-    is_good = br_ec_p256_m31.mul(point, sizeof(point), private_key, NP_TLS_PRIVATE_LEN,
+    is_good = np_tls_curves.mul(point, sizeof(point), private_key, NP_TLS_PRIVATE_LEN,
                                  BR_EC_secp256r1) != 0;
     memcpy(secret, point + 1, 32);
     np_ct_wipe(point, sizeof(point));
