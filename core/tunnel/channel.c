@@ -116,7 +116,7 @@ static enum np_channel_share share_of(const struct np_channel *c, enum np_channe
         return way == NP_CHANNEL_IN ? NP_SHARE_IN : NP_SHARE_OUT;
     case NP_TAG_CONN:
         conn = np_pool_at(&c->instance->app->conns, np_tag_index(c->owner_tag));
-        return conn->state == NP_CONN_IDLE ? NP_SHARE_IDLE : NP_SHARE_HANDSHAKE;
+        return conn->state >= NP_CONN_EXPECT_PROOF ? NP_SHARE_IDLE : NP_SHARE_HANDSHAKE;
     default:
         return NP_SHARE_IDLE;
     }
@@ -219,8 +219,7 @@ static bool reclaim(struct np_app *app, enum np_channel_share share)
     if (is_session) {
         np_session_abort(np_pool_at(&app->sessions, owner), NP_ERR_LIMIT);
     } else {
-        struct np_conn *conn = np_pool_at(&app->conns, owner);
-        conn->timer.fire(&conn->timer, app->now_ms); /* as if its time were over */
+        np_conn_on_stall(np_pool_at(&app->conns, owner));
     }
     return true;
 }

@@ -90,6 +90,9 @@ void np_conn_send_id(struct np_conn *conn)
     np_conn_insert_id(conn);
     conn->state = NP_CONN_EXPECT_PROOF;
     np_list_insert_last(&instance->pool.unproven, &conn->node);
+    if (!np_conn_move_bytes(conn)) {
+        return;
+    }
     if (has_proofs(instance) || instance->control.is_ext_open) {
         np_timer_start(&app->timers, &conn->timer, app->now_ms + app->tuning->handshake_timeout_ms);
     } else {

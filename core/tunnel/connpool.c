@@ -109,6 +109,26 @@ void np_conn_close(struct np_conn *conn)
     release(conn);
 }
 
+static bool has_part_of_record(const struct np_conn *conn)
+{
+    return np_channel_is_set(conn->channel) &&
+           np_channel_get(conn->instance->app, conn->channel)->buffers[NP_CHANNEL_IN] != 0;
+}
+
+bool np_conn_move_bytes(struct np_conn *conn)
+{
+    if (!has_part_of_record(conn)) {
+        return true;
+    }
+    struct np_channel *channel = np_channel_get(conn->instance->app, conn->channel);
+    if (!np_channel_move(channel)) {
+        np_conn_close(conn);
+        return false;
+    }
+    np_channel_defer(channel); /* they make no event */
+    return true;
+}
+
 /* Conn, filed under its id, can be used: a kept launch or a waiting visitor may want it. */
 void np_conn_become_idle(struct np_conn *conn)
 {
@@ -122,8 +142,7 @@ void np_conn_become_idle(struct np_conn *conn)
     if (pool->idle.count > pool->peak) {
         pool->peak = pool->idle.count;
     }
-    if (conn->channel != 0 && !np_channel_move(np_channel_get(instance->app, conn->channel))) {
-        np_conn_close(conn); /* it came with bytes that there is no room for */
+    if (!np_conn_move_bytes(conn)) {
         return;
     }
     if (!np_launch_match(conn)) {
@@ -332,12 +351,6 @@ static void lose(struct np_conn *conn)
     np_connpool_fill(instance);
 }
 
-static bool has_part_of_record(const struct np_conn *conn)
-{
-    return conn->channel != 0 &&
-           np_channel_get(conn->instance->app, conn->channel)->buffers[NP_CHANNEL_IN] != 0;
-}
-
 /* No record is whole: what is there of one holds a buffer, and has as long to become whole as a
  * whole one has to be asked for. */
 static void wait_for_record(struct np_conn *conn, bool is_wait_over)
@@ -413,6 +426,15 @@ static void on_conn_timer(struct np_timer *timer, uint64_t now_ms)
         np_conn_on_secure_timeout(conn);
     } else {
         np_conn_fail(conn, np_err_text(NP_ERR_TIMED_OUT));
+    }
+}
+
+void np_conn_on_stall(struct np_conn *conn)
+{
+    if (has_id(conn)) {
+        lose(conn);
+    } else {
+        on_conn_timer(&conn->timer, conn->instance->app->now_ms);
     }
 }
 

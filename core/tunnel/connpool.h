@@ -86,6 +86,8 @@ struct np_conn *np_connpool_find(struct np_instance *instance, uint32_t id);
 /* Takes `conn` out of the pool and returns its platform handle and *channel (0 = plain), now the
  * caller's; its replacement is started at once. */
 uint32_t np_connpool_take(struct np_conn *conn, uint32_t *channel);
+/* It stands still with a TLS buffer that others wait for: closes it. */
+void np_conn_on_stall(struct np_conn *conn);
 /* Closes `conn`, with its handle. */
 void np_conn_close(struct np_conn *conn);
 void np_conn_on_event(struct np_conn *conn, uint32_t flags);
@@ -128,6 +130,9 @@ bool np_conn_is_hello(const struct np_conn *conn, const uint8_t *bytes, uint32_t
 struct np_conn *np_conn_acquire(struct np_instance *instance);
 void np_conn_insert_id(struct np_conn *conn);
 void np_conn_become_idle(struct np_conn *conn);
+/* It has an id now: what of a record came with the bytes before counts as early. False if there is
+ * no room for it, and `conn` is closed. */
+bool np_conn_move_bytes(struct np_conn *conn);
 /* For connpool.c: sends the id; may close `conn`. */
 void np_conn_send_id(struct np_conn *conn);
 
