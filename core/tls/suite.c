@@ -120,7 +120,7 @@ static bool derive_p256(const uint8_t *private_key, const uint8_t *peer_share, u
     }
     memcpy(point, peer_share, sizeof(point));
     is_good = np_tls_curves.mul(point, sizeof(point), private_key, NP_TLS_PRIVATE_LEN,
-                                 BR_EC_secp256r1) != 0;
+                                BR_EC_secp256r1) != 0;
     memcpy(secret, point + 1, 32);
     np_ct_wipe(point, sizeof(point));
     return is_good;

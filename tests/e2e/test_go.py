@@ -3,7 +3,6 @@
 every kind of message. The model cuts lines at every 0x0a; one wrong cut fails the test."""
 import os
 import random
-import time
 
 from lib import gomodel, goline, net
 from lib.case import Case, have_ipv6, limit, need, quick, wait_until
