@@ -3,7 +3,8 @@
 TRIPLE := aarch64-linux-gnu
 DEBIAN := arm64
 MUSL := aarch64-linux-musl
-ARCH := -mno-outline-atomics
+# tiny: the program lies within 1 MB, so that one instruction makes an address.
+ARCH := -mno-outline-atomics -mcmodel=tiny -fomit-frame-pointer -DNP_TLS_P256_ALONE=0
 RUNTIME := libgcc
 QEMU := qemu-aarch64-static -cpu cortex-a53
 PAGE := 4096
