@@ -372,6 +372,14 @@ static void wait_for_record(struct np_conn *conn, bool is_wait_over)
     np_conn_watch(conn);
 }
 
+/* The launch may be on its way again after losses, as long as the tunnel lives. */
+static bool can_launch_come(const struct np_conn *conn)
+{
+    const struct np_app *app = conn->instance->app;
+
+    return app->now_ms - conn->idle_since_ms < app->tuning->handshake_timeout_ms;
+}
+
 /* Bytes came before the launch. At the side that launches that is never data of a session; at the
  * other the launch may be on its way, so they wait, unread. A server also looks for the hello of a
  * client that was restarted: at once where the client never sends first, else only when the wait is
@@ -398,9 +406,10 @@ static void on_early_data(struct np_conn *conn, bool is_wait_over)
     }
     if (is_hello && (launches || is_wait_over)) {
         np_server_on_restarted_client(instance);
-    } else if (is_wait_over) {
+    } else if (is_wait_over && !can_launch_come(conn)) {
         lose(conn);
-    } else if (!conn->has_data) {
+    } else if (is_wait_over || !conn->has_data) {
+        conn->idle_since_ms = conn->has_data ? conn->idle_since_ms : app->now_ms;
         conn->has_data = true;
         np_plat_interest(app->plat, conn->handle, 0);
         np_timer_start(&app->timers, &conn->timer, app->now_ms + NP_LAUNCH_WAIT_MS);

@@ -49,12 +49,24 @@ static uint32_t read_label(const uint8_t *in, uint32_t len, struct label *label)
                                                                                     : 0;
 }
 
+/* A key of one character may forbid what an offer is written with. */
+static bool can_offer_frames(const struct scene *scene)
+{
+    struct np_key key = {scene->plan.key, scene->plan.key_len};
+    struct np_answer answer = {.max = 1024, .flow = '-'};
+    uint8_t line[NP_DIALECT_LINE_CAP + 1];
+
+    answer.extensions = NP_DIALECT_EXT_ALL;
+    return np_answer_encode(line, key, &answer) != 0;
+}
+
 /* Without frames datagrams may run together: towards a Go peer, and when the client's reply to the
  * offer of frames came too late. */
 static bool may_merge(const struct scene *scene)
 {
     uint32_t late = FAULT_LOSS | FAULT_PARTITION | FAULT_ONE_WAY;
-    return scene->plan.go_client || scene->plan.go_server || (scene->plan.faults & late) != 0;
+    return scene->plan.go_client || scene->plan.go_server || (scene->plan.faults & late) != 0 ||
+           !can_offer_frames(scene);
 }
 
 /* Copies that the network itself may have made. */
