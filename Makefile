@@ -39,7 +39,7 @@ CC_HINT := run tests/setup.sh or install it
 LINK_LIBS := -lpthread
 include toolchains/$(T).mk
 
-VARIANT := $(T)$(if $(filter poll,$(BACKEND)),-poll)$(if $(PROFILE),-$(PROFILE))
+VARIANT := $(T)$(VARIANT_TOO)$(if $(filter poll,$(BACKEND)),-poll)$(if $(PROFILE),-$(PROFILE))
 VARIANT := $(VARIANT)$(if $(filter 0,$(MASTER)),-nomaster)$(if $(filter 0,$(CTL)),-noctl)
 VARIANT := $(VARIANT)$(if $(filter 0,$(TLS)),-notls)$(if $(filter host1,$(T)$(LEAN)),-lean)
 VARIANT := $(VARIANT)$(if $(filter 0,$(SAN)),,-$(patsubst 1,san,$(SAN)))

@@ -3,10 +3,14 @@
 TRIPLE := aarch64-linux-gnu
 DEBIAN := arm64
 MUSL := aarch64-linux-musl
-# tiny: the program lies within 1 MB, so that one instruction makes an address.
-ARCH := -mno-outline-atomics -mcmodel=tiny -fomit-frame-pointer -DNP_TLS_P256_ALONE=0
+ARCH := -mno-outline-atomics -fomit-frame-pointer -DNP_TLS_P256_ALONE=0
+# The program lies within 1 MB, so that one instruction makes an address; its tests are larger.
+MODEL ?= tiny
+TEST_MODEL := small
+VARIANT_TOO := $(if $(filter small,$(MODEL)),-small)
 RUNTIME := libgcc
 QEMU := qemu-aarch64-static -cpu cortex-a53
 PAGE := 4096
 GATE := 327680
 include toolchains/cross.mk
+ARCH_CFLAGS += -mcmodel=$(MODEL)
