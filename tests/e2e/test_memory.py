@@ -102,7 +102,7 @@ class Little(Case):
     wanted = 500  # sessions
 
     def serve_crowd(self, visit, nodes, room, entry):
-        """`room` sessions are served of those that are wanted; `entry` is where the visitors come in."""
+        """`room` sessions are served of `wanted`; `entry` is where the visitors come in."""
         base = [self.figures(node) for node in nodes]
         crowd = Crowd(visit)
         start = time.monotonic()
