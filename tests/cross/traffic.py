@@ -115,7 +115,7 @@ def wait_up(address, nodes):
         time.sleep(0.3)
 
 
-def visit(address, seed, longest):
+def visit(address, seed, longest=65507):
     """What is wrong with the traffic, or None; datagrams have `longest` bytes at most."""
     data = random.Random(seed).randbytes(TCP_BYTES)
     back = tcp_round(address, data)
