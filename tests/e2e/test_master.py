@@ -265,7 +265,7 @@ class Instances(MasterCase):
 class Patch(MasterCase):
     def setUp(self):
         super().setUp()
-        self.master()
+        self.master(env={"NP_REPORT_INTERVAL": "1h"})  # every event is one that a test caused
         self.id = self.create(alias="one")["id"]
         self.path = "/instances/" + self.id
 
