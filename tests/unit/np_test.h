@@ -4,7 +4,8 @@
  *   NP_TEST(pool, stale_handles) { ... NP_CHECK_INT(actual, expected); ... }
  *
  * A failed check is printed and counted and the test goes on; after NP_TEST_PRINTS of them a test
- * stays silent. The program runs all tests, or those given as "module" or "module.name".
+ * stays silent. The program runs all tests, or those given as "module" or "module.name";
+ * `--stride N` before them takes every Nth step of the longest loops.
  */
 #ifndef NP_TESTS_UNIT_NP_TEST_H
 #define NP_TESTS_UNIT_NP_TEST_H
@@ -30,6 +31,8 @@ bool np_test_check_str(const char *actual, const char *expected, const char *fil
                        const char *text);
 bool np_test_check_mem(const void *actual, const void *expected, size_t len, const char *file,
                        int line, const char *text);
+/* What long loops advance by: 1, or what --stride says where a CPU is emulated. */
+uint32_t np_test_stride(void);
 /* Printed with the next failure, to tell which row of a table or which seed it was. */
 void np_test_context(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

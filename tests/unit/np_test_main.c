@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct np_test *first_test;
@@ -10,6 +11,7 @@ static struct np_test **last_link = &first_test;
 static const struct np_test *current;
 static unsigned failed_checks; /* of the current test */
 static char context[256];
+static uint32_t stride = 1;
 
 void np_test_insert(struct np_test *test)
 {
@@ -101,6 +103,11 @@ bool np_test_check_mem(const void *actual, const void *expected, size_t len, con
     return holds;
 }
 
+uint32_t np_test_stride(void)
+{
+    return stride;
+}
+
 /* "module" or "module.name"; no arguments select every test. */
 static bool is_selected(const struct np_test *test, int count, char **names)
 {
@@ -121,6 +128,11 @@ int main(int argc, char **argv)
     unsigned failed = 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc > 2 && strcmp(argv[1], "--stride") == 0 && atoi(argv[2]) > 0) {
+        stride = (uint32_t)atoi(argv[2]);
+        argc -= 2;
+        argv += 2;
+    }
     for (current = first_test; current != NULL; current = current->next) {
         if (!is_selected(current, argc - 1, argv + 1)) {
             continue;
