@@ -32,7 +32,7 @@ static const char *const levels[] = {"none", "debug", "info", "warn", "error", "
 
 static const struct variable variables[] = {
     {"semaphore_limit", KIND_NUMBER, true, AT(tuning.semaphore_limit), 1000000,
-     "want a whole number of signals, 1 to 1000000", "signals"},
+     "want a whole number of visitors, 1 to 1000000", "visitors that may wait for a connection"},
     {"mem", KIND_NUMBER, true, AT(tuning.mem_mb), NP_MAX_MEM_MB,
      "want a whole number of MB, 1 to " TEXT(NP_MAX_MEM_MB), "MB at most for all tables"},
     {"udp_data_buf_size", KIND_NUMBER, true, AT(tuning.udp_data_buf_size), NP_MAX_DATAGRAM,

@@ -43,7 +43,7 @@ COLD += $(if $(MIPS16),$(LTO))
 endif
 HOT_CODE := core/tls/fast% $(addprefix bearssl/,$(filter-out $(COLD_TOO),ec/ec_c25519% ec/ec_p256% \
 	hash/ghash% $(addprefix symcipher/,aes_ct% aes_x86% chacha% poly%) \
-	int/%add int/%sub int/%montmul int/%mulacc int/i32_div32% int/i62%))
+	int/%add.o int/%sub.o int/%montmul.o int/%mulacc.o int/i32_div32% int/i62%))
 COLD_CODE = $(filter-out $(HOT_CODE),$(patsubst %.c,%.o,$(wildcard core/*.c core/*/*.c config/*.c \
 	platform/posix/*.c port/posix/*.c)) deps/ini.o $(patsubst %,bearssl/%.o,$(BEAR))) \
 	core/master/pages_data.o

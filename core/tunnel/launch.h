@@ -22,7 +22,8 @@ struct np_launch {
     struct np_timer timer;
 };
 
-/* Visitor side: puts `session` in the queue and serves it if a connection is there. */
+/* Visitor side: puts `session` in the queue and serves it if a connection is there. Where
+ * NP_SEMAPHORE_LIMIT visitors wait already, it is reset. */
 void np_launch_enqueue(struct np_instance *instance, struct np_session *session);
 /* Visitor side: serves waiting sessions while there are idle connections. */
 void np_launch_serve_waiting(struct np_instance *instance);

@@ -174,6 +174,8 @@ def check_file(report, target):
     report(target.name, "static, stripped", elf.static(target.program))
     report(target.name, "ABI", elf.abi(target.program, target.name))
     report(target.name, "no floating point", elf.float_helpers(target.build))
+    if "COLD" in target.fields:
+        report(target.name, "arithmetic not as cold code", elf.cold_arithmetic(target.build))
     wrong = elf.size(target.program, int(target.fields["GATE"]))
     if wrong and "OPTIONAL" in target.fields:
         print(f"      {target.name}: {wrong[0]}", flush=True)

@@ -25,6 +25,11 @@ FLOAT = re.compile(r"^__(?:(?:add|sub|mul|div|neg|pow|eq|ne|lt|le|gt|ge|unord|cm
                    r"|aeabi_(?:[fd](?:add|sub|rsub|mul|div|neg|cmp\w*|2\w+)"
                    r"|c[fd]\w+|u?[il]2[fd]))$")
 
+# What makes a handshake and a stream fast or slow: never Thumb-1 or MIPS16e code, which multiply
+# badly or not at all.
+ARITHMETIC = {"br_i31_montymul", "br_i31_add", "br_i31_sub", "br_chacha20_ct_run",
+              "br_poly1305_ctmul_run", "f255_mul"}
+
 
 def run(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -80,6 +85,17 @@ def float_helpers(build):
         return [f"only {len(paths)} objects in {build}"]
     return [f"{os.path.relpath(path, build)} calls {name}"
             for path, name, is_defined in symbols(paths) if not is_defined and FLOAT.match(name)]
+
+
+def cold_arithmetic(build):
+    """Functions of TLS's arithmetic in the code that is meant for what seldom runs. Symbols of
+    Thumb functions are odd, those of MIPS16e have a mark."""
+    found = re.findall(r"^ *\d+: ([0-9a-f]+) +\d+ FUNC +\w+ +\w+ +(\[.*\] +)?\d+ (\w+)$",
+                       run("readelf", "-sW", *objects(build)), re.M)
+    missing = ARITHMETIC - {name for _, _, name in found}
+    return [f"{name} is Thumb or MIPS16e code" for value, mark, name in found
+            if name in ARITHMETIC and (mark or int(value, 16) & 1)] + \
+           [f"no {name}" for name in sorted(missing)]
 
 
 def linked(map_file, pattern):

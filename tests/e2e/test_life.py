@@ -109,6 +109,33 @@ class Restart(Case):
         node.wait_log("WARN", 2)
         control.close()
 
+    @staticmethod
+    def is_closed_at_once(visit):
+        try:
+            with net.connect(visit) as sock:
+                return net.how_it_ends(sock, 1) in ("eof", "reset")
+        except ConnectionResetError:
+            return True
+
+    @quick
+    def test_one_visitor_too_many_for_the_queue(self):
+        """NP_SEMAPHORE_LIMIT: the newest is closed, those who wait go on waiting."""
+        tunnel, visit = ("127.0.0.1", self.port()), ("127.0.0.1", self.port())
+        node = self.node("server://QWERTYUI@%s/%s?mode=1" % (net.where(*tunnel), net.where(*visit)),
+                         env={"NP_POOL_GET_TIMEOUT": "30s", "NP_SEMAPHORE_LIMIT": "2"})
+        net.wait_listening(tunnel[1])
+        control, _ = gomodel.hello(tunnel, b"QWERTYUI")  # a client without any pool connection
+        net.wait_listening(visit[1])
+        with net.connect(visit) as first, net.connect(visit) as second:
+            self.assertTrue(self.is_closed_at_once(visit))
+            node.wait_log(r"WARN.*2 visitors wait.*NP_SEMAPHORE_LIMIT", 2)
+            net.reset(first)
+            wait_until(lambda: not self.is_closed_at_once(visit), 5, "a place in the queue")
+            second.settimeout(0.2)
+            with self.assertRaises(TimeoutError):
+                second.recv(1)
+        control.close()
+
 
 class Stop(Case):
     @quick

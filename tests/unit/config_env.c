@@ -74,7 +74,7 @@ NP_TEST(config_env, table)
         {"NP_NOTHING", "x", "nodepass"},
         {"NP_SEMAPHORE_LIMIT", "100", "nodepass semaphore_limit=100"},
         {"NP_SEMAPHORE_LIMIT", "0",
-         "W NP_SEMAPHORE_LIMIT=0: want a whole number of signals, 1 to 1000000; using 65536\n"
+         "W NP_SEMAPHORE_LIMIT=0: want a whole number of visitors, 1 to 1000000; using 65536\n"
          "nodepass"},
         {"NP_MEM", "1", "nodepass mem=1"},
         {"NP_MEM", "1048576", "nodepass mem=1048576"},
