@@ -55,7 +55,7 @@ struct np_settings {
 /* NP_* of the environment, one for the process. Times in ms. The last four are no variables: a port
  * that knows them sets them, 0 = not known. */
 struct np_tuning {
-    uint32_t mem_mb; /* as in struct np_settings; the least of all that are given counts */
+    uint32_t mem_mb;          /* as in struct np_settings; the least of all that are given counts */
     uint32_t semaphore_limit; /* visitors of an instance that may wait for a pool connection */
     uint32_t udp_data_buf_size; /* bytes, 1 to NP_MAX_DATAGRAM */
     uint32_t handshake_timeout_ms;

@@ -25,7 +25,8 @@ SOAK_S = int(os.environ.get("SOAK_S", "180"))
 BUDGET_S = 3000  # for all tiers together: CI has an hour for these, lint, installation and sizes
 START = time.monotonic()
 # What names a failure in the tiers' logs; the lines after it, marked so, are its reason.
-BAD = re.compile(r"^\s*(FAIL|SKIP|failed:|not ok)|\b(FAILED|Sanitizer|[Ee]rror:)|^\s+(\| |\S+\.[ch]:\d+: )")
+BAD = re.compile(r"^\s*(FAIL|SKIP|failed:|not ok)|\b(FAILED|Sanitizer|[Ee]rror:)"
+                 r"|^\s+(\| |\S+\.[ch]:\d+: )")
 COUNT = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.M)
 
 # name, lane, limit in seconds, command. Lane 0 runs first and alone: the builds.

@@ -23,10 +23,9 @@ void np_launch_enqueue(struct np_instance *instance, struct np_session *session)
 
     np_list_insert_last(&instance->waiting, &session->queue);
     np_launch_serve_waiting(instance);
-    if (np_list_has(&session->queue) &&
-        instance->waiting.count > app->tuning->semaphore_limit) {
+    if (np_list_has(&session->queue) && instance->waiting.count > app->tuning->semaphore_limit) {
         np_log_limited(&instance->log, NP_SITE_POOL_GET, app->now_ms, NP_LOG_WARN,
-                       "%u visitors wait for pool connections (NP_SEMAPHORE_LIMIT): one more closed",
+                       "%u visitors wait for a connection (NP_SEMAPHORE_LIMIT): one more closed",
                        app->tuning->semaphore_limit);
         np_session_abort(session, NP_ERR_NO_MEMORY);
     } else if (np_list_has(&session->queue)) {

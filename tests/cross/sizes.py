@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The table of sizes of static targets that are built; where the bytes come from.
 
-Usage: tests/cross/sizes.py [--largest] [--write | --stale] TARGET ...
+Usage: tests/cross/sizes.py [--largest] [--write | --stale] [TARGET ...]
   --largest   also what the folders, BearSSL and libc take in each, and the largest objects
-  --write     puts the table into README.md, where all eight targets must be built
+  --write     puts the table of all targets into README.md
   --stale     fails when README.md's table has another size than a program that is built
+Without a TARGET it is about all of them; they must be built.
 A program of PROFILE=tiny has a row where it is built and its target has a goal for it (TINY).
 What was optimised as a whole has lost its objects: functions are found again by their names, so
 one that was inlined counts where it went; texts that were merged are "texts".
@@ -126,7 +127,8 @@ def stale():
 
 
 def main():
-    targets = [a for a in sys.argv[1:] if not a.startswith("-")]
+    named = [a for a in sys.argv[1:] if not a.startswith("-")]
+    targets = named if named and "--write" not in sys.argv else list(elf.ABI)
     if "--stale" in sys.argv:
         return stale()
     missing = [target for target in targets if not is_built(target)]
