@@ -84,7 +84,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 all: $(if $(CROSS),$(B)/nodepass,build/nodepass) ## build build/nodepass (see the choices below)
 
-build/nodepass: $(B)/nodepass
+build/nodepass: $(B)/nodepass FORCE # the link's date is that of the program it named last
 	$(Q)ln -sfn $(VARIANT)/nodepass $@
 
 $(B)/nodepass: $(call obj,$(PORT)) $(DIVIDE) $(B)/libposix.a $(B)/libcore.a $(B)/libbearssl.a

@@ -55,6 +55,11 @@ is_empty() {
     rm -rf "$dest/check"
     [ -z "$(find "$dest" ! -type d)" ] || { find "$dest" ! -type d; return 1; }
 }
+# Whatever was built before, build/nodepass is what the last make asked for.
+is_what_was_asked_for() {
+    make -s T=musl && [ "$(readlink build/nodepass)" = musl/nodepass ] &&
+        make -s && [ "$(readlink build/nodepass)" = host/nodepass ]
+}
 is_reproducible() {
     git ls-files -z --cached --others --exclude-standard |
         xargs -0 ls -d 2> /dev/null | tar -cf - -T - | tar -xf - -C "$copy"
@@ -79,6 +84,7 @@ check "unit is valid" is_unit_valid
 check "unit is hardened" is_unit_hardened
 check "make uninstall" make -s uninstall DESTDIR="$dest" PREFIX=/usr
 check "nothing is left" is_empty
+check "build/nodepass is of the last make" is_what_was_asked_for
 check "build is reproducible" is_reproducible
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -44,7 +44,7 @@ contract-lwip-program: $(B)/contract-lwip
 TAP_SRC := $(wildcard port/lwip-tap/*.c) $(addprefix port/posix/,cli.c load.c text.c) \
 	platform/posix/errors.c
 lwip-tap: build/nodepass-lwip ## build build/nodepass-lwip: lwIP on a tap
-build/nodepass-lwip: $(B)/nodepass-lwip
+build/nodepass-lwip: $(B)/nodepass-lwip FORCE
 	$(Q)ln -sfn $(VARIANT)/nodepass-lwip $@
 $(B)/nodepass-lwip: $(patsubst %.c,$(B)/%.o,$(TAP_SRC)) $(B)/libplatlwip.a $(B)/liblwip.a \
 		$(B)/libcore.a $(B)/libbearssl.a

@@ -19,6 +19,7 @@ MBPS = 1000         # of the transfer
 INSTANCES = 20
 IDLE_INSTANCES = 10
 SUBSCRIBERS = 200   # one of them never reads
+SPREAD_S = 10
 CONNECTIONS = 4     # of wrk
 
 
@@ -62,8 +63,11 @@ class Master(Relay):
         connection = http.client.HTTPConnection("127.0.0.1", self.api, timeout=10)
         connection.request(method, "/api/v1" + path, body and json.dumps(body),
                            {"X-API-Key": self.key()})
-        text = connection.getresponse().read()
+        reply = connection.getresponse()
+        text = reply.read()
         connection.close()
+        if reply.status >= 400:
+            raise RuntimeError(f"{method} {path}: {reply.status} {text.decode()}")
         return json.loads(text) if text else None
 
 
@@ -109,30 +113,37 @@ def subscribe(relay):
 
 
 def spread(relay, socks, alias, instance):
-    """Ms until each of `socks` has the event that tells of a new name."""
+    """Ms until each of `socks` has the event that tells of a new name, SPREAD_S at most."""
     want, missing = f'"alias":"{alias}"'.encode(), {sock: b"" for sock in socks}
     with selectors.DefaultSelector() as selector:
         for sock in socks:
             sock.setblocking(False)
             selector.register(sock, selectors.EVENT_READ)
         began = time.monotonic()
-        threading.Thread(target=relay.ask,
-                         args=("PATCH", "/instances/" + instance, {"alias": alias})).start()
+        asking = threading.Thread(target=relay.ask,
+                                  args=("PATCH", "/instances/" + instance, {"alias": alias}))
+        asking.start()
         while missing:
-            for key, _ in selector.select(10):
+            if time.monotonic() - began > SPREAD_S:
+                raise RuntimeError(f"{len(missing)} subscribers did not hear of {alias}")
+            for key, _ in selector.select(1):
                 sock = key.fileobj
                 tail = missing.get(sock, b"") + sock.recv(262144)
                 if sock in missing and want in tail:
                     del missing[sock]
                 elif sock in missing:
                     missing[sock] = tail[-len(want):]
-        return (time.monotonic() - began) * 1000
+        spent = (time.monotonic() - began) * 1000
+    asking.join()
+    return spent
 
 
 def events(relay, rounds):
     """(ms an event takes to reach all but the one who never reads, KB that all of them cost)"""
     before = probe.memory_kb(relay.pids())[0]
-    instance = relay.ask("GET", "/instances")[1]["id"]
+    tunnel, target = relay.bench.port(), relay.bench.port()
+    url = f"server://bench@127.0.0.1:{tunnel}/127.0.0.1:{target}?mode=1"
+    instance = relay.ask("POST", "/instances", {"url": url})["id"]  # those of the file keep theirs
     socks = [subscribe(relay) for _ in range(SUBSCRIBERS)]
     try:
         time.sleep(1.0)
