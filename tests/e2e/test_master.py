@@ -267,6 +267,7 @@ class Patch(MasterCase):
         super().setUp()
         self.master(env={"NP_REPORT_INTERVAL": "1h"})  # every event is one that a test caused
         self.id = self.create(alias="one")["id"]
+        self.wait_status(self.id, "running")
         self.path = "/instances/" + self.id
 
     @quick

@@ -44,6 +44,7 @@ class Stream(MasterCase):
                          for _ in range(2))
         self.wait_status(second["id"], "error")
         good = self.create()
+        self.wait_status(good["id"], "running")
         stream = self.events()
         line = stream.wait(lambda e: e["type"] == "log", 5, "the reason")
         self.assertEqual((line["instance"]["id"], line["instance"]["status"]),

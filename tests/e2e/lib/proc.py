@@ -18,6 +18,7 @@ CHECK_POINT = re.compile(
     r"^CHECK_POINT\|MODE=(\d+)\|PING=(\d+)ms\|POOL=(\d+)\|TCPS=(\d+)\|UDPS=(\d+)"
     r"\|TCPRX=(\d+)\|TCPTX=(\d+)\|UDPRX=(\d+)\|UDPTX=(\d+)$")
 CHECK_FIELDS = ("mode", "ping", "pool", "tcps", "udps", "tcprx", "tcptx", "udprx", "udptx")
+LEAKS = "print_suppressions=0:suppressions=" + os.path.join(ROOT, "tests", "e2e", "lib", "lsan.txt")
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehavior|runtime error:")
 
 
@@ -34,7 +35,7 @@ class Process:
         self.name = name
         base = os.path.join(directory, "%s-%d" % (name, time.monotonic_ns()))
         self.out_path, self.err_path = base + ".out", base + ".err"
-        full = dict(os.environ)
+        full = dict(os.environ, LSAN_OPTIONS=LEAKS)
         full.update(env or {})
         argv = list(prefix or []) + [str(a) for a in argv]
         self.shown = " ".join(argv)
