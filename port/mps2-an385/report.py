@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Flash, RAM by module and the largest stack frames of firmware images.
 
-Usage: report.py [--write] IMAGE.elf ...      (beside each lies IMAGE.elf.map from the linker)
+Usage: report.py [--write] [IMAGE.elf ...]    (beside each lies IMAGE.elf.map from the linker)
+Without images it is about those of `make firmware`.
 --write: renews the table of README.md, one row an image; wants a run of the tests before, for what
 they saw of the stack.
 """
@@ -12,6 +13,7 @@ import re
 import subprocess
 import sys
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODULES = [  # first match of the input file's path names the module
     (r"port/mps2-an385/main\.o", "core's arena, settings"),
     (r"port/mps2-an385/", "port"),
@@ -145,7 +147,7 @@ def table(images):
 
 
 def write(images):
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
+    path = os.path.join(ROOT, "README.md")
     with open(path, encoding="utf-8") as f:
         text = f.read()
     begin, end = "<!-- firmware:begin -->\n", "<!-- firmware:end -->"
@@ -155,7 +157,11 @@ def write(images):
 
 
 def main():
-    images = [figures(path) for path in sys.argv[1:] if path != "--write"]
+    named = [path for path in sys.argv[1:] if path != "--write"]
+    images = [figures(path) for path in named or sorted(
+        glob.glob(os.path.join(ROOT, "build", "mps2-an385", "nodepass*.elf")), key=ram_bytes)]
+    if not images:
+        sys.exit("report: no image is built: want make firmware")
     for fig in images:
         print_image(fig)
     if "--write" in sys.argv:
