@@ -7,6 +7,7 @@
 #   COLD     flags of code that is seldom run, may be empty; COLD_TOO: what of HOT_CODE is too
 #   PAGE     largest page size of its kernels  GATE      bytes that the program may have; TINY:
 #                                                        that it may have with PROFILE=tiny
+#   OPTIONAL what it has over its GATE is told and does not fail
 CROSS := $(T)
 CC := $(TRIPLE)-gcc
 AR := $(TRIPLE)-gcc-ar
