@@ -48,7 +48,7 @@ class HalfClose(Case):
 
     def test_empty_session_both_ends_close(self):
         target = self.target()
-        for name, tunnel in self.modes(target):
+        for name, tunnel in self.modes(target, max=32):
             before = self.idle_figures(tunnel)
             for _ in range(20):
                 tunnel.connect().close()
