@@ -94,20 +94,26 @@ class Restart(Case):
             self.assertEqual(net.read_exact(early, 5), b"early")
             early.close()
 
-    @quick
-    def test_no_pool_connection_within_the_limit_closes_the_visitor(self):
+    def server_without_pool(self, env):
+        """(server, where to visit): its client is there and opens no pool connection."""
         tunnel, visit = ("127.0.0.1", self.port()), ("127.0.0.1", self.port())
         node = self.node("server://QWERTYUI@%s/%s?mode=1" % (net.where(*tunnel), net.where(*visit)),
-                         env={"NP_POOL_GET_TIMEOUT": "1s", "NP_REPORT_INTERVAL": "5s"})
+                         env=env)
         net.wait_listening(tunnel[1])
-        control, _ = gomodel.hello(tunnel, b"QWERTYUI")  # a client without any pool connection
+        control, _ = gomodel.hello(tunnel, b"QWERTYUI")
+        self.addCleanup(control.close)
         net.wait_listening(visit[1])
+        return node, visit
+
+    @quick
+    def test_no_pool_connection_within_the_limit_closes_the_visitor(self):
+        node, visit = self.server_without_pool({"NP_POOL_GET_TIMEOUT": "1s",
+                                                "NP_REPORT_INTERVAL": "5s"})
         start = time.monotonic()
         with net.connect(visit) as sock:
             self.assertIn(net.how_it_ends(sock, 5), ("eof", "reset"))
         self.assertTrue(0.8 < time.monotonic() - start < 3)
         node.wait_log("WARN", 2)
-        control.close()
 
     @staticmethod
     def is_closed_at_once(visit):
@@ -120,12 +126,8 @@ class Restart(Case):
     @quick
     def test_one_visitor_too_many_for_the_queue(self):
         """NP_SEMAPHORE_LIMIT: the newest is closed, those who wait go on waiting."""
-        tunnel, visit = ("127.0.0.1", self.port()), ("127.0.0.1", self.port())
-        node = self.node("server://QWERTYUI@%s/%s?mode=1" % (net.where(*tunnel), net.where(*visit)),
-                         env={"NP_POOL_GET_TIMEOUT": "30s", "NP_SEMAPHORE_LIMIT": "2"})
-        net.wait_listening(tunnel[1])
-        control, _ = gomodel.hello(tunnel, b"QWERTYUI")  # a client without any pool connection
-        net.wait_listening(visit[1])
+        node, visit = self.server_without_pool({"NP_POOL_GET_TIMEOUT": "30s",
+                                                "NP_SEMAPHORE_LIMIT": "2"})
         with net.connect(visit) as first, net.connect(visit) as second:
             self.assertTrue(self.is_closed_at_once(visit))
             node.wait_log(r"WARN.*2 visitors wait.*NP_SEMAPHORE_LIMIT", 2)
@@ -134,7 +136,6 @@ class Restart(Case):
             second.settimeout(0.2)
             with self.assertRaises(TimeoutError):
                 second.recv(1)
-        control.close()
 
 
 class Stop(Case):
